@@ -1,0 +1,1 @@
+"""Speed beside reference stacks: `python -m bench`. See bench/README.md."""

@@ -1,0 +1,106 @@
+"""List filters that refuse what they do not know: a misspelt filter must not answer with everything."""
+
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+from django_filters import rest_framework as filters
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework.filters import OrderingFilter
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from common.errors import invalid
+
+# Parameters that belong to paging, ordering and content negotiation.
+GENERAL_PARAMETERS = {"page", "page_size", "ordering", "format"}
+
+
+class _BooleanField(forms.Field):
+    """`true` or `false`, in any case, or their digits."""
+
+    VALUES = {"true": True, "1": True, "false": False, "0": False}
+
+    def to_python(self, value: Any) -> bool | None:
+        if value in self.empty_values:
+            return None
+        if str(value).lower() not in self.VALUES:
+            raise forms.ValidationError(_("True or false is needed."), code="invalid")
+        return self.VALUES[str(value).lower()]
+
+
+@extend_schema_field(OpenApiTypes.BOOL)
+class BooleanFilter(filters.Filter):
+    """django-filter's own takes anything else than true and false for "not asked"."""
+
+    field_class = _BooleanField
+
+
+class StrictFilterBackend(DjangoFilterBackend):
+    """django-filter, with 400 for unknown parameters and, by its own doing, for unknown values."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet, view: APIView) -> QuerySet:
+        if getattr(view, "detail", False):
+            return queryset  # DRF passes here on its way to a single object, too
+        filterset_class = self.get_filterset_class(view, queryset)
+        known = GENERAL_PARAMETERS | set(filterset_class.base_filters if filterset_class else ())
+        for name in request.query_params:
+            if name not in known:
+                raise invalid(name, "unknown_filter", _("There is no such filter here."))
+        return super().filter_queryset(request, queryset, view)
+
+
+class StrictOrderingFilter(OrderingFilter):
+    """`?ordering=` over the view's `ordering_fields`: a list of names, or a dict of public name to model field.
+
+    An unknown name is a 400. The id ends every ordering, so that pages never overlap.
+    """
+
+    def filter_queryset(self, request: Request, queryset: QuerySet, view: APIView) -> QuerySet:
+        if getattr(view, "detail", False):
+            return queryset
+        return super().filter_queryset(request, queryset, view)
+
+    def get_ordering(self, request: Request, queryset: QuerySet, view: APIView) -> list[str]:
+        fields: Any = getattr(view, "ordering_fields", None) or {}
+        columns = fields if isinstance(fields, dict) else {name: name for name in fields}
+        raw = request.query_params.get(self.ordering_param)
+        if not raw:
+            default = getattr(view, "ordering", None)
+            ordering = list(default or queryset.query.order_by or ("-created_at",))
+        else:
+            ordering = []
+            for term in raw.split(","):
+                name = term.strip().removeprefix("-")
+                if name not in columns:
+                    raise invalid(self.ordering_param, "unknown_ordering", _("Cannot order by this."))
+                ordering.append(("-" if term.strip().startswith("-") else "") + columns[name])
+        if any(term.lstrip("-") in {"id", "pk"} for term in ordering if isinstance(term, str)):
+            return ordering
+        last = ordering[-1]
+        descending = isinstance(last, str) and last.startswith("-")
+        return [*ordering, "-id" if descending else "id"]
+
+    def get_valid_fields(self, queryset: QuerySet, view: APIView, context: Any = None) -> list[tuple[str, str]]:
+        """For the schema."""
+        return [(name, name) for name in getattr(view, "ordering_fields", None) or ()]
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict]:
+        names = [name for name, _label in self.get_valid_fields(view.queryset, view)]
+        if not names:
+            return []
+        values = [value for name in names for value in (name, f"-{name}")]
+        return [
+            {
+                "name": self.ordering_param,
+                "required": False,
+                "in": "query",
+                "description": "One or more of these, separated by commas; `-` reverses.",
+                "schema": {"type": "array", "items": {"type": "string", "enum": values}},
+                "explode": False,
+                "style": "form",
+            }
+        ]

@@ -1,0 +1,99 @@
+"""Where errors become answers: DRF's exceptions, and Django's own error pages, all in the shape of `common.errors`."""
+
+import logging
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db.models import ProtectedError, RestrictedError
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from drf_standardized_errors.formatter import ExceptionFormatter
+from drf_standardized_errors.handler import ExceptionHandler as BaseExceptionHandler
+from drf_standardized_errors.types import ErrorResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from common.errors import PROBLEM_JSON, BodyTooLarge, RuleBroken, ServiceUnavailable, problem, problem_response
+from common.renderers import JSONRenderer
+
+logger = logging.getLogger(__name__)
+
+SERVER_ERROR = _("Something broke on our side. We have been told.")
+
+
+class ExceptionHandler(BaseExceptionHandler):
+    def convert_known_exceptions(self, exc: Exception) -> Exception:
+        if isinstance(exc, ProtectedError | RestrictedError):
+            return RuleBroken("in_use", _("There are payments for this, so it cannot be deleted. Archive it instead."))
+        if isinstance(exc, IntegrityError):
+            # Two requests raced past the validators; the database let one through. (A constraint that no validator
+            # mirrors would show here too, which is why it is logged.)
+            logger.warning("Answered with a conflict: %s", exc)
+            return RuleBroken("conflict", _("Somebody else has just changed the same thing. Try again."))
+        if isinstance(exc, OperationalError | InterfaceError):
+            return ServiceUnavailable()
+        if isinstance(exc, RequestDataTooBig):
+            return BodyTooLarge()
+        if isinstance(exc, SuspiciousOperation):
+            return exceptions.ParseError(_("The request is malformed."))
+        if isinstance(exc, UnreadablePostError):
+            return exceptions.ParseError(_("The body ended too early."))
+        return super().convert_known_exceptions(exc)
+
+    def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:
+        if isinstance(exc, exceptions.APIException):
+            return exc
+        return exceptions.APIException(SERVER_ERROR, code="server_error")
+
+    def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
+        """A pause of something outside is no fault of the program: whoever met it has logged it."""
+        if not isinstance(exc, ServiceUnavailable):
+            super().report_exception(exc, response)
+
+    def get_response(self, exc: exceptions.APIException, data: dict) -> Response:
+        # Views that answer with pages or YAML fail in JSON, like all others.
+        request: Any = self.context["request"]
+        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
+        response = super().get_response(exc, data)
+        response.content_type = PROBLEM_JSON
+        return response
+
+
+class ProblemFormatter(ExceptionFormatter):
+    def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
+        is_validation = isinstance(self.exc, exceptions.ValidationError)
+        first = error_response.errors[0]
+        code = "validation_error" if is_validation else first.code
+        detail = gettext("Some fields are not valid.") if is_validation else first.detail
+        errors = [{"attr": e.attr, "code": e.code, "detail": e.detail} for e in error_response.errors if is_validation]
+        return {
+            **problem(self.exc.status_code, code, detail, errors=errors),
+            **getattr(self.exc, "extra", {}),
+        }
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400."""
+    return problem_response(400, "bad_request", _("The request is malformed."))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler403."""
+    return problem_response(403, "permission_denied", _("You may not do this."))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404."""
+    return problem_response(404, "not_found", _("There is nothing at this address."))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500."""
+    return problem_response(500, "server_error", SERVER_ERROR)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW."""
+    return problem_response(403, "csrf_failed", _("The form is out of date. Reload the page and send it again."))

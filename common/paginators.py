@@ -1,0 +1,68 @@
+from typing import Any
+
+from django.db.models import IntegerField, Subquery
+from django.utils.translation import gettext_lazy as _
+from rest_framework import pagination
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import remove_query_param, replace_query_param
+
+from common.errors import invalid
+
+
+class CountOf(Subquery):
+    """How many rows a queryset has, as a column: the page and its count come from one query."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
+    output_field = IntegerField()
+
+
+class PageNumberPagination(pagination.PageNumberPagination):
+    """`{"count", "next", "previous", "results"}`; `?page=` from 1, `?page_size=` up to 100."""
+
+    page_size: int
+    page_size_query_param = "page_size"
+    max_page_size = 100
+    # 2^31 rows are beyond any page that exists, and beyond what a database takes as an offset.
+    max_page = 10_000_000
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        self.url = request.build_absolute_uri()
+        self.number = self._whole_number(request, self.page_query_param, 1, self.max_page)
+        self.size = min(
+            self._whole_number(request, self.page_size_query_param, self.page_size, None), self.max_page_size
+        )
+        start = (self.number - 1) * self.size
+        # The count leaves the page's annotations out: only the filters decide it.
+        counted = queryset.order_by().values("pk")
+        rows = list(queryset.annotate(_count=CountOf(counted))[start : start + self.size])
+        if not rows and self.number > 1:
+            raise NotFound(_("There is no such page."))
+        self.count = rows[0]._count if rows else 0
+        return rows
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response(
+            {
+                "count": self.count,
+                "next": self._link(self.number + 1) if self.number * self.size < self.count else None,
+                "previous": self._link(self.number - 1) if self.number > 1 else None,
+                "results": data,
+            }
+        )
+
+    def _link(self, number: int) -> str:
+        if number == 1:
+            return remove_query_param(self.url, self.page_query_param)
+        return replace_query_param(self.url, self.page_query_param, number)
+
+    def _whole_number(self, request: Request, name: str, default: int, largest: int | None) -> int:
+        raw = request.query_params.get(name)
+        if raw is None:
+            return default
+        if not (raw.isascii() and raw.isdecimal()) or int(raw[:10]) < 1:
+            raise invalid(name, "invalid", _("A whole number from 1 on is needed."))
+        if largest is not None and int(raw[:10]) > largest:
+            raise NotFound(_("There is no such page."))
+        return int(raw[:10])

@@ -1,0 +1,34 @@
+"""Where each app registers its part of what gathers from every app. Nothing else goes through here.
+
+An app registers in its AppConfig.ready(); whoever gathers calls every part in the order of INSTALLED_APPS.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+Part = Callable[..., Any]
+
+
+class Registry:
+    """An ordered list of parts, all called with the same arguments."""
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+
+    def register(self, part: Part) -> Part:
+        self.parts.append(part)
+        return part
+
+    def call_each(self, *args: Any, **kwargs: Any) -> list[Any]:
+        return [part(*args, **kwargs) for part in self.parts]
+
+
+# (user) -> None, inside the transaction that anonymises the user.
+anonymisers = Registry()
+# (people: dict[str, User]) -> dict[str, int]: creates the app's demo data and says how many rows of what. The part of
+# `users` fills `people`, those after it look people up there: people["student"].
+demo_loaders = Registry()
+# () -> None: deletes the app's demo data; called in reverse order of the loaders.
+demo_clearers = Registry()
+# () -> dict[str, int]: how many rows of what the app holds that are not the demo's. Any of them stops the demo.
+demo_strangers = Registry()

@@ -1,0 +1,294 @@
+"""One error shape, wherever the error arises."""
+
+import pytest
+from django.db import IntegrityError, OperationalError
+from django.test import Client
+from rest_framework.test import APIClient
+from rest_framework.throttling import SimpleRateThrottle
+
+from common.ids import new_id
+from materials.models.content import CourseQuerySet
+from materials.views import CourseViewSet
+
+COURSES = "/api/courses/"
+ME = "/api/users/me/"
+TOKEN = "/api/auth/token/"
+TOO_LARGE = 2 * 1024 * 1024 + 1
+
+pytestmark = pytest.mark.django_db
+
+
+def check_problem(response, status, code):
+    """The whole shape; what differs between errors is their status and code."""
+    assert response.status_code == status, response.content
+    assert response["Content-Type"] == "application/problem+json"
+    body = response.json()
+    assert {"type", "title", "status", "detail", "code", "errors"} <= set(body)
+    assert (body["status"], body["code"]) == (status, code)
+    assert body["type"] == f"http://testserver/problems/{code}"
+    assert body["title"]
+    assert body["detail"]
+    assert bool(body["errors"]) is (code == "validation_error")
+    assert all(set(error) == {"attr", "code", "detail"} for error in body["errors"])
+
+
+def raising(error):
+    def method(*args, **kwargs):
+        raise error
+
+    return method
+
+
+@pytest.fixture
+def browser():
+    """A failure of the server is an answer, as it is to a browser."""
+    return APIClient(raise_request_exception=False)
+
+
+# --- 400 -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_field_that_is_not_valid(api):
+    response = api.post(TOKEN, {"email": "anna"})
+
+    check_problem(response, 400, "validation_error")
+    assert {error["attr"] for error in response.json()["errors"]} == {"email", "password"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"", b"\xff", b'{"email": NaN}', b"[" * 100_000, b'{"a":' * 200 + b"1" + b"}" * 200],
+    ids=["cut", "empty", "no UTF-8", "NaN", "open brackets", "200 levels"],
+)
+def test_a_body_that_is_no_json(browser, body):
+    response = browser.generic("POST", TOKEN, body, "application/json")
+
+    check_problem(response, 400, "validation_error" if body == b"" else "parse_error")
+
+
+def test_a_hundred_levels_of_json_are_read(browser):
+    body = b'{"a":' * 99 + b"1" + b"}" * 99
+
+    response = browser.generic("POST", TOKEN, body, "application/json")
+
+    check_problem(response, 400, "validation_error")
+
+
+def test_a_form_without_a_boundary(browser):
+    response = browser.generic("POST", TOKEN, b"x", "multipart/form-data")
+
+    check_problem(response, 400, "parse_error")
+
+
+def test_a_host_that_is_not_ours(browser):
+    response = browser.get("/", headers={"Host": "evil.test"})
+
+    check_problem(response, 400, "bad_request")
+
+
+# --- 401, 403 --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [(None, "not_authenticated"), ("Bearer abc", "token_not_valid"), ("Bearer a b", "authentication_failed")],
+)
+def test_without_credentials(api, header, code):
+    response = api.get(ME, headers={"Authorization": header} if header else {})
+
+    check_problem(response, 401, code)
+    assert response["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_wrong_password(api):
+    response = api.post(TOKEN, {"email": "anna@test.io", "password": "wrong"})
+
+    assert response.status_code == 401
+    assert response["Content-Type"] == "application/problem+json"
+    assert response["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_what_one_may_not_do(client_for, course):
+    response = client_for("student").patch(f"{COURSES}{course.pk}/", {"title": "Mine"})
+
+    check_problem(response, 403, "permission_denied")
+
+
+def test_a_form_of_the_admin_without_its_token():
+    response = Client(enforce_csrf_checks=True).post("/admin/login/", {"username": "a", "password": "b"})
+
+    check_problem(response, 403, "csrf_failed")
+
+
+# --- 404, 405, 413, 415 ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/nowhere/", "/api/", "/api/nowhere/", "/api/courses", f"{COURSES}not-an-id/", f"{COURSES}1/", f"{COURSES}%00/"],
+)
+def test_unknown_paths(api, path):
+    response = api.get(path)
+
+    check_problem(response, 404, "not_found")
+
+
+def test_an_unknown_id(api):
+    response = api.get(f"{COURSES}{new_id()}/")
+
+    check_problem(response, 404, "not_found")
+
+
+def test_a_page_that_does_not_exist(api):
+    response = api.get(COURSES, {"page": 2})
+
+    check_problem(response, 404, "not_found")
+
+
+@pytest.mark.parametrize(("method", "path"), [("delete", TOKEN), ("get", TOKEN), ("put", "/api/courses/popular/")])
+def test_a_method_that_is_not_there(client_for, method, path):
+    response = getattr(client_for("admin"), method)(path)
+
+    check_problem(response, 405, "method_not_allowed")
+    assert response["Allow"]
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
+def test_a_body_over_2_mb(browser, content_type):
+    response = browser.generic("POST", TOKEN, b"a" * TOO_LARGE, content_type)
+
+    check_problem(response, 413, "body_too_large")
+
+
+def test_a_form_field_over_2_mb(browser):
+    response = browser.post(TOKEN, {"email": "a" * TOO_LARGE}, format="multipart")
+
+    check_problem(response, 413, "body_too_large")
+
+
+def test_a_body_of_just_2_mb(browser):
+    body = b'{"email": "anna"}'.ljust(TOO_LARGE - 1)
+
+    response = browser.generic("POST", TOKEN, body, "application/json")
+
+    check_problem(response, 400, "validation_error")
+
+
+def test_a_content_type_that_nobody_reads(browser):
+    response = browser.generic("POST", TOKEN, b"<email/>", "application/xml")
+
+    check_problem(response, 415, "unsupported_media_type")
+
+
+# --- 409, 429, 500, 503 ----------------------------------------------------------------------------------------------
+
+
+def test_a_race_that_the_database_decides(browser, monkeypatch):
+    monkeypatch.setattr(CourseViewSet, "list", raising(IntegrityError("UNIQUE constraint failed")))
+
+    response = browser.get(COURSES)
+
+    check_problem(response, 409, "conflict")
+    assert "UNIQUE" not in response.content.decode()
+
+
+def test_too_many_requests(api, monkeypatch):
+    monkeypatch.setattr(
+        SimpleRateThrottle, "THROTTLE_RATES", {"anon": "1/min", "user": None, "login": None, "register": None}
+    )
+    api.get(COURSES)
+
+    response = api.get(COURSES)
+
+    check_problem(response, 429, "throttled")
+    assert 0 < int(response["Retry-After"]) <= 60
+
+
+def test_each_person_has_a_rate_of_their_own(client_for, monkeypatch):
+    monkeypatch.setattr(
+        SimpleRateThrottle, "THROTTLE_RATES", {"anon": None, "user": "1/min", "login": None, "register": None}
+    )
+    statuses = [client_for(who).get(ME).status_code for who in ("student", "student", "teacher")]
+
+    assert statuses == [200, 429, 200]
+
+
+def test_a_forwarded_address_is_not_believed(api, monkeypatch):
+    monkeypatch.setattr(
+        SimpleRateThrottle, "THROTTLE_RATES", {"anon": "1/min", "user": None, "login": None, "register": None}
+    )
+    statuses = [api.get(COURSES, headers={"X-Forwarded-For": f"10.0.0.{n}"}).status_code for n in range(3)]
+
+    assert statuses == [200, 429, 429]
+
+
+def test_a_fault_of_the_api(browser, monkeypatch):
+    monkeypatch.setattr(CourseViewSet, "list", raising(RuntimeError("the secret cause")))
+
+    response = browser.get(COURSES)
+
+    check_problem(response, 500, "server_error")
+    assert "secret" not in response.content.decode()
+
+
+def test_a_fault_outside_the_api(browser, monkeypatch):
+    monkeypatch.setattr("common.views.add_never_cache_headers", raising(RuntimeError("the secret cause")))
+
+    response = browser.get("/healthz/")
+
+    check_problem(response, 500, "server_error")
+    assert "secret" not in response.content.decode()
+
+
+def test_the_database_is_away_in_the_api(browser, monkeypatch):
+    monkeypatch.setattr(CourseQuerySet, "listed_for", raising(OperationalError("server closed the connection")))
+
+    response = browser.get(COURSES)
+
+    check_problem(response, 503, "service_unavailable")
+    assert int(response["Retry-After"]) > 0
+
+
+def test_the_database_is_away_outside_the_api(browser, monkeypatch):
+    monkeypatch.setattr("common.views.add_never_cache_headers", raising(OperationalError("no connection")))
+
+    response = browser.get("/healthz/")
+
+    check_problem(response, 503, "service_unavailable")
+    assert int(response["Retry-After"]) > 0
+
+
+# --- Language and negotiation ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [(ME, "not_authenticated"), ("/nowhere/", "not_found"), (f"{COURSES}?x=1", "validation_error")]
+)
+def test_the_language_changes_the_words_alone(api, path, code):
+    russian = api.get(path, headers={"Accept-Language": "ru"})
+    english = api.get(path, headers={"Accept-Language": "en"})
+
+    assert russian.json()["code"] == english.json()["code"] == code
+    assert russian.json()["detail"] != english.json()["detail"]
+    assert not russian.json()["detail"].isascii()
+
+
+def test_a_language_that_we_do_not_speak(api):
+    response = api.get(ME, headers={"Accept-Language": "de, fr;q=0.5"})
+
+    check_problem(response, 401, "not_authenticated")
+
+
+@pytest.mark.parametrize("accept", ["application/problem+json", "text/html", "image/png", "nonsense"])
+def test_nothing_is_not_acceptable(api, accept):
+    response = api.get(COURSES, headers={"Accept": accept})
+
+    assert response.status_code == 200
+    assert response["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("accept", ["application/problem+json", "text/html"])
+def test_errors_have_one_shape_for_every_accept(api, accept):
+    response = api.get(ME, headers={"Accept": accept})
+
+    check_problem(response, 401, "not_authenticated")

@@ -1,0 +1,138 @@
+import pytest
+
+from materials.tests.factories import CourseFactory
+
+COURSES = "/api/courses/"
+LISTS = ["/api/courses/", "/api/categories/", "/api/users/", "/api/payments/", "/api/lessons/", "/api/users/payments/"]
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def two_courses(teacher):
+    return [
+        CourseFactory(owner=teacher, title="Free", price="0.00"),
+        CourseFactory(owner=teacher, title="Paid", price="100.00"),
+    ]
+
+
+def titles(response):
+    assert response.status_code == 200, response.json()
+    return [row["title"] for row in response.json()["results"]]
+
+
+def check_refused(response, attr):
+    assert response.status_code == 400
+    assert {error["attr"] for error in response.json()["errors"]} == {attr}
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_an_unknown_filter(client_for, path):
+    response = client_for("admin").get(path, {"colour": "red"})
+
+    check_refused(response, "colour")
+    assert response.json()["errors"][0]["code"] == "unknown_filter"
+
+
+@pytest.mark.parametrize("name", ["Level", "level__in", "owner__email", "level ", "\x00", "курс"])
+def test_nearly_a_filter(api, course, name):
+    response = api.get(COURSES, {name: "x"})
+
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("level", "expert"),
+        ("language", "de"),
+        ("status", "x"),
+        ("owner", "1"),
+        ("owner", "me"),
+        ("price_min", "cheap"),
+        ("price_min", "NaN"),
+        ("price_max", "1e400"),
+        ("rating_min", "Infinity"),
+    ],
+)
+def test_unknown_values(api, course, name, value):
+    response = api.get(COURSES, {name: value})
+
+    check_refused(response, name)
+
+
+@pytest.mark.parametrize("name", ["level", "category", "search", "owner", "price_min", "is_free", "ordering"])
+def test_a_zero_byte(api, course, name):
+    response = api.get(COURSES, {name: "a\x00b"})
+
+    check_refused(response, name)
+
+
+@pytest.mark.parametrize("value", ["true", "True", "TRUE", "1"])
+def test_true(api, two_courses, value):
+    response = api.get(COURSES, {"is_free": value})
+
+    assert titles(response) == ["Free"]
+
+
+@pytest.mark.parametrize("value", ["false", "False", "FALSE", "0"])
+def test_false(api, two_courses, value):
+    response = api.get(COURSES, {"is_free": value})
+
+    assert titles(response) == ["Paid"]
+
+
+@pytest.mark.parametrize("value", ["yes", "no", "2", "-1", "null", "on", "tru", "истина", "true,false"])
+def test_neither_true_nor_false(api, two_courses, value):
+    response = api.get(COURSES, {"is_free": value})
+
+    check_refused(response, "is_free")
+
+
+def test_an_empty_filter_filters_nothing(api, two_courses):
+    response = api.get(COURSES, {"is_free": "", "level": "", "owner": "", "search": ""})
+
+    assert len(titles(response)) == 2
+
+
+def test_filters_do_not_reach_a_single_object(api, course):
+    response = api.get(f"{COURSES}{course.pk}/", {"colour": "red"})
+
+    assert response.status_code == 200
+
+
+# --- Ordering --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ordering", "expected"),
+    [
+        ("price", ["Free", "Paid"]),
+        ("-price", ["Paid", "Free"]),
+        ("title", ["Free", "Paid"]),
+        ("-title", ["Paid", "Free"]),
+        ("rating,-price", ["Paid", "Free"]),
+        (" rating , price ", ["Free", "Paid"]),
+        ("", ["Paid", "Free"]),
+    ],
+)
+def test_ordering(api, two_courses, ordering, expected):
+    response = api.get(COURSES, {"ordering": ordering})
+
+    assert titles(response) == expected
+
+
+@pytest.mark.parametrize(
+    "ordering", ["owner__password", "rating_average", "id", "?", "--price", "price,", ",", "Price"]
+)
+def test_an_unknown_ordering(api, two_courses, ordering):
+    response = api.get(COURSES, {"ordering": ordering})
+
+    check_refused(response, "ordering")
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_no_list_orders_by_what_it_does_not_offer(client_for, path):
+    response = client_for("admin").get(path, {"ordering": "password"})
+
+    check_refused(response, "ordering")

@@ -1,0 +1,89 @@
+import pytest
+from celery import current_app
+from celery.schedules import crontab
+from django.conf import settings
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
+
+from common.scheduler import AdminKeepsScheduler
+
+pytestmark = pytest.mark.django_db(transaction=True)  # the scheduler commits, and closes its connection
+
+NIGHTLY = "deactivate-inactive-users"
+
+
+def start_scheduler():
+    return AdminKeepsScheduler(app=current_app, lazy=True).setup_schedule()
+
+
+def names():
+    return set(PeriodicTask.objects.values_list("name", flat=True))
+
+
+@pytest.mark.parametrize("entry", settings.CELERY_BEAT_SCHEDULE.values(), ids=settings.CELERY_BEAT_SCHEDULE.keys())
+def test_what_is_scheduled_exists(entry):
+    current_app.loader.import_default_modules()
+
+    assert entry["task"] in current_app.tasks
+
+
+def test_settings_bring_in_what_is_missing():
+    start_scheduler()
+
+    assert set(settings.CELERY_BEAT_SCHEDULE) <= names()
+
+
+def test_the_schedule_is_that_of_the_settings():
+    start_scheduler()
+
+    task = PeriodicTask.objects.get(name=NIGHTLY)
+    assert task.task == "users.tasks.deactivate_inactive_users"
+    assert (task.crontab.hour, task.crontab.minute) == ("2", "0")
+    assert str(task.crontab.timezone) == "Europe/Moscow"
+    assert task.enabled
+
+
+def test_what_an_admin_has_changed_stays_changed():
+    start_scheduler()
+    five = CrontabSchedule.objects.create(hour="5", minute="15", timezone="Europe/Moscow")
+    PeriodicTask.objects.filter(name=NIGHTLY).update(crontab=five)
+
+    start_scheduler()
+
+    assert PeriodicTask.objects.get(name=NIGHTLY).crontab == five
+
+
+def test_what_an_admin_has_switched_off_stays_off():
+    start_scheduler()
+    PeriodicTask.objects.filter(name=NIGHTLY).update(enabled=False)
+
+    start_scheduler()
+
+    assert not PeriodicTask.objects.get(name=NIGHTLY).enabled
+
+
+def test_an_entry_that_was_lost_comes_back():
+    start_scheduler()
+    PeriodicTask.objects.filter(name=NIGHTLY).delete()
+
+    start_scheduler()
+
+    assert NIGHTLY in names()
+
+
+def test_a_new_entry_joins_those_that_are_there(monkeypatch):
+    start_scheduler()
+    entry = {"task": "users.tasks.send_pending_emails", "schedule": crontab(hour="4")}
+    monkeypatch.setitem(current_app.conf.beat_schedule, "new", entry)
+
+    start_scheduler()
+
+    assert PeriodicTask.objects.get(name="new").crontab.hour == "4"
+
+
+def test_starting_twice_makes_nothing_twice():
+    start_scheduler()
+    before = names()
+
+    start_scheduler()
+
+    assert PeriodicTask.objects.count() == len(before)

@@ -1,0 +1,470 @@
+"""All settings, driven by the environment. `.env.example` documents every variable.
+
+Nothing here asks which mode it is in: each feature has a default that needs no service, and a variable that names the
+service to use instead.
+"""
+
+import hashlib
+import os
+import warnings
+from datetime import timedelta
+from pathlib import Path
+
+import dj_database_url
+import dotenv
+from celery.schedules import crontab
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from config.environment import (
+    ConfigurationError,
+    boolean,
+    broker_address,
+    choice_of,
+    comma_separated,
+    port,
+    positive,
+    read,
+    redis_address,
+    some_of,
+    throttle_rate,
+    time_zone,
+    web_address,
+    web_addresses,
+    whole,
+)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# The environment wins over the file. ENV_FILE names another file; the tests name none.
+dotenv.load_dotenv(BASE_DIR / os.environ.get("ENV_FILE", ".env"))
+
+# --- The process -----------------------------------------------------------------------------------------------------
+
+SECRET_KEY: str = read("SECRET_KEY")
+if len(SECRET_KEY) < 32:
+    raise ConfigurationError("SECRET_KEY", "is too short: use 50 random characters")
+DEBUG: bool = read("DEBUG", False, boolean)
+ALLOWED_HOSTS: list[str] = read("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], comma_separated)
+HOST: str = read("HOST", "127.0.0.1")
+PORT: int = read("PORT", 8000, port)
+BASE_URL: str = read("BASE_URL", f"http://127.0.0.1:{PORT}", web_address)
+FRONTEND_URL: str = read("FRONTEND_URL", BASE_URL, web_address)
+CORS_ALLOWED_ORIGINS: list[str] = read("CORS_ALLOWED_ORIGINS", [], web_addresses)
+CORS_EXPOSE_HEADERS = ["ETag", "Retry-After", "Idempotent-Replayed"]
+CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL.startswith("https://") else []
+
+# State of the services that run embedded: the database file, broker folders, letters, logs. DATA_DIR moves media too.
+DATA_DIR = Path(read("DATA_DIR", str(BASE_DIR / "var"))).absolute()
+MEDIA_ROOT = DATA_DIR / "media" if os.environ.get("DATA_DIR", "").strip() else BASE_DIR / "media"
+MEDIA_URL = "/media/"
+for state_folder in (DATA_DIR, MEDIA_ROOT):
+    try:
+        state_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError("DATA_DIR", f"cannot be used: {error}") from None
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "csp",
+    "django_celery_beat",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "rest_framework",
+    "common",
+    "users",
+    "materials",
+    "payments",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "common.middleware.CacheControlMiddleware",
+    "django.middleware.http.ConditionalGetMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "common.middleware.DatabaseOutageMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+ASGI_APPLICATION = "config.asgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Data ------------------------------------------------------------------------------------------------------------
+
+
+def database() -> dict:
+    """DATABASE_URL, or DB_NAME and its companions, or a SQLite file."""
+    if os.environ.get("DATABASE_URL", "").strip():
+        try:
+            config: dict = dict(dj_database_url.parse(read("DATABASE_URL")))
+        except (ValueError, KeyError) as error:
+            raise ConfigurationError("DATABASE_URL", f"is malformed: {error}") from None
+    elif os.environ.get("DB_NAME", "").strip():
+        config = {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": read("DB_NAME"),
+            "USER": read("DB_USER"),
+            "PASSWORD": os.environ.get("DB_PASSWORD", ""),
+            "HOST": read("DB_HOST", "localhost"),
+            "PORT": str(read("DB_PORT", 5432, port)),
+        }
+    else:
+        config = {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / "db.sqlite3"}
+    engine = config["ENGINE"].rpartition(".")[2]
+    if engine not in {"postgresql", "sqlite3"}:
+        raise ConfigurationError("DATABASE_URL", f"names {engine}: only postgres:// and sqlite:// are supported")
+    if engine == "sqlite3":
+        # WAL lets the worker write while the server reads. IMMEDIATE takes the write lock at the start of a
+        # transaction: one that read first and wrote later would fail with "database is locked" instead of waiting.
+        config["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
+        }
+    else:
+        if not config["NAME"]:
+            raise ConfigurationError("DATABASE_URL", "names no database")
+        # Persistent connections, checked before use: after a restart of the database the first request succeeds.
+        config |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+        config["OPTIONS"] = {**config.get("OPTIONS", {}), "connect_timeout": 3}
+    return config
+
+
+DATABASES = {"default": database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL: str = read("REDIS_URL", "", redis_address)
+if not REDIS_URL and os.environ.get("REDIS_HOST", "").strip():
+    REDIS_URL = f"redis://{read('REDIS_HOST')}:{read('REDIS_PORT', 6379, port)}/{read('REDIS_DB', 0, whole)}"
+
+CACHES: dict[str, dict] = {
+    "default": {
+        "BACKEND": "common.cache.ForgivingRedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "lyceum",
+        "OPTIONS": {"socket_timeout": 0.3, "socket_connect_timeout": 0.3},
+    }
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
+}
+
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+# Without `collectstatic` the files are served from where the packages keep them.
+WHITENOISE_USE_FINDERS = not STATIC_ROOT.exists()
+if WHITENOISE_USE_FINDERS:
+    warnings.filterwarnings("ignore", "No directory at", UserWarning)
+
+MAX_JSON_BYTES = 2 * 1024 * 1024
+MAX_IMAGE_BYTES = 5 * 1024 * 1024
+MAX_IMAGE_PIXELS = 25_000_000
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_JSON_BYTES
+FILE_UPLOAD_PERMISSIONS = 0o644
+
+# --- Language and time -----------------------------------------------------------------------------------------------
+
+LANGUAGES = [("ru", _("Russian")), ("en", _("English"))]
+LANGUAGE_CODE = read("LANGUAGE_CODE", "ru", choice_of("ru", "en"))
+LOCALE_PATHS = [BASE_DIR / "common" / "locale"]
+USE_I18N = True
+TIME_ZONE: str = read("TIME_ZONE", "Europe/Moscow", time_zone)
+USE_TZ = True
+
+# --- People ----------------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = ["users.authentication.EmailBackend"]
+PASSWORD_HASHERS = [
+    "users.hashers.Argon2Hasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "/admin/login/"
+LOGIN_REDIRECT_URL = "/admin/"
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=read("ACCESS_TOKEN_MINUTES", 15, positive)),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=read("REFRESH_TOKEN_DAYS", 30, positive)),
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": SECRET_KEY,
+}
+INACTIVITY_DAYS: int = read("INACTIVITY_DAYS", 30, positive)
+DEMO_PASSWORD: str = read("DEMO_PASSWORD", "lyceum-demo-2026")
+
+# --- Courses ---------------------------------------------------------------------------------------------------------
+
+COURSE_AUTHOR_ROLES: list[str] = read(
+    "COURSE_AUTHOR_ROLES", ["student", "teacher", "admin"], some_of("student", "teacher", "admin")
+)
+UPDATE_MAIL_WINDOW = timedelta(hours=read("UPDATE_MAIL_WINDOW_HOURS", 4, positive))
+
+# --- Money -----------------------------------------------------------------------------------------------------------
+
+CURRENCIES: list[str] = read("CURRENCIES", ["RUB", "USD", "EUR", "JPY"], comma_separated)
+DEFAULT_CURRENCY: str = read("DEFAULT_CURRENCY", "RUB", choice_of(*CURRENCIES))
+# Stripe's least charges, in major units; for currencies that are not named, Stripe's own refusal is the judge.
+MINIMUM_CHARGES = {"USD": "0.50", "EUR": "0.50", "GBP": "0.30", "JPY": "50"}
+
+STRIPE_STAND_IN_PORT: int = read("STRIPE_STAND_IN_PORT", 12111, port)
+STRIPE_API_BASE: str = read("STRIPE_API_BASE", "", web_address)
+STRIPE_SECRET_KEY: str = read("STRIPE_SECRET_KEY", "")
+# With neither an account nor an address to talk to, payments go to the bundled stand-in.
+STRIPE_STAND_IN = not STRIPE_API_BASE and not STRIPE_SECRET_KEY
+if STRIPE_STAND_IN:
+    STRIPE_API_BASE = f"http://127.0.0.1:{STRIPE_STAND_IN_PORT}"
+STRIPE_API_BASE = STRIPE_API_BASE or "https://api.stripe.com"
+if STRIPE_API_BASE == "https://api.stripe.com" and not os.environ.get("STRIPE_WEBHOOK_SECRET", "").strip():
+    raise ConfigurationError("STRIPE_WEBHOOK_SECRET", "is missing: Stripe itself is to be used. See .env.example.")
+STRIPE_SECRET_KEY = STRIPE_SECRET_KEY or "sk_test_stand_in"
+# Two secrets, separated by a comma, while one replaces the other. The stand-in's own differs in every installation, so
+# that nobody can sign events for one that forgot to configure Stripe.
+STRIPE_WEBHOOK_SECRETS: list[str] = read(
+    "STRIPE_WEBHOOK_SECRET",
+    ["whsec_" + hashlib.sha256(f"stripe-stand-in:{SECRET_KEY}".encode()).hexdigest()[:32]],
+    comma_separated,
+)
+STRIPE_WEBHOOK_SECRET = STRIPE_WEBHOOK_SECRETS[0]
+STRIPE_TIMEOUT_SECONDS = 10
+RECONCILE_AFTER_MINUTES: int = read("RECONCILE_AFTER_MINUTES", 10, positive)
+
+# --- Mail ------------------------------------------------------------------------------------------------------------
+
+EMAIL_HOST: str = read("EMAIL_HOST", "")
+EMAIL_BACKEND: str = read(
+    "EMAIL_BACKEND",
+    "django.core.mail.backends.smtp.EmailBackend" if EMAIL_HOST else "common.mail.FileBackend",
+)
+EMAIL_PORT: int = read("EMAIL_PORT", 25, port)
+EMAIL_HOST_USER: str = read("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD: str = read("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS: bool = read("EMAIL_USE_TLS", False, boolean)
+EMAIL_USE_SSL: bool = read("EMAIL_USE_SSL", False, boolean)
+if EMAIL_USE_TLS and EMAIL_USE_SSL:
+    raise ConfigurationError("EMAIL_USE_TLS", "and EMAIL_USE_SSL exclude each other")
+EMAIL_TIMEOUT = 10
+EMAIL_FILE_PATH = DATA_DIR / "mail"
+DEFAULT_FROM_EMAIL: str = read("DEFAULT_FROM_EMAIL", "Lyceum <noreply@example.com>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# --- Background work -------------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL: str = read(
+    "CELERY_BROKER_URL", REDIS_URL.replace("unix://", "redis+socket://") or "filesystem://localhost//", broker_address
+)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_BEAT_SCHEDULER = "common.scheduler:AdminKeepsScheduler"
+# The scheduler looks at its table this often for what an admin changed, and wakes at least this often.
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+# When a task last ran is written at once: a scheduler that is killed does not repeat the day's tasks when it is back.
+CELERY_BEAT_SYNC_EVERY = 1
+CELERY_BEAT_SCHEDULE = {
+    "announce-pending-updates": {
+        "task": "materials.tasks.announce_pending_updates",
+        "schedule": crontab(),
+    },
+    "send-pending-emails": {
+        "task": "users.tasks.send_pending_emails",
+        "schedule": crontab(),
+    },
+    "deactivate-inactive-users": {
+        "task": "users.tasks.deactivate_inactive_users",
+        "schedule": crontab(hour="2", minute="0"),
+    },
+    "flush-expired-tokens": {
+        "task": "users.tasks.flush_expired_tokens",
+        "schedule": crontab(hour="3", minute="30"),
+    },
+    "reconcile-pending-payments": {
+        "task": "payments.tasks.reconcile_pending_payments",
+        "schedule": crontab(minute="*/10"),
+    },
+    "process-failed-webhook-events": {
+        "task": "payments.tasks.process_failed_webhook_events",
+        "schedule": crontab(),
+    },
+}
+# What the publisher waits for a broker that is down or frozen (see common.background). A worker needs socket time-outs
+# longer than its blocking poll, so these are given to the publisher's own connection only.
+PUBLISH_TIMEOUT_SECONDS = 0.4
+PUBLISH_PAUSE_SECONDS = 15
+if CELERY_BROKER_URL.startswith("filesystem"):
+    BROKER_DIR = DATA_DIR / "broker"
+    for broker_folder in ("messages", "control"):
+        (BROKER_DIR / broker_folder).mkdir(parents=True, exist_ok=True)
+    # Folders have one reader: a single process that does one task after the other.
+    CELERY_WORKER_POOL = "solo"
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict = {
+        "data_folder_in": str(BROKER_DIR / "messages"),
+        "data_folder_out": str(BROKER_DIR / "messages"),
+        "control_folder": str(BROKER_DIR / "control"),
+    }
+elif CELERY_BROKER_URL.startswith(("redis", "rediss")):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "global_keyprefix": "lyceum:"}
+
+# --- The API ---------------------------------------------------------------------------------------------------------
+
+
+def rate(name: str, default: str) -> str | None:
+    """A throttle's rate; None switches it off."""
+    value: str = read(name, default, throttle_rate)
+    return None if value == "off" else value
+
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["users.authentication.JWTAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["common.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "common.parsers.JSONParser",
+        "common.parsers.MultiPartParser",
+        "common.parsers.FormParser",
+    ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "common.renderers.LenientNegotiation",
+    "DEFAULT_FILTER_BACKENDS": [
+        "common.filters.StrictFilterBackend",
+        "common.filters.StrictOrderingFilter",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "common.paginators.PageNumberPagination",
+    "PAGE_SIZE": 20,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": [
+        "rest_framework.throttling.AnonRateThrottle",
+        "rest_framework.throttling.UserRateThrottle",
+        "rest_framework.throttling.ScopedRateThrottle",
+    ],
+    "DEFAULT_THROTTLE_RATES": {
+        "anon": rate("THROTTLE_ANON", "200/min"),
+        "user": rate("THROTTLE_USER", "1000/min"),
+        "register": rate("THROTTLE_REGISTER", "20/hour"),
+        "login": rate("THROTTLE_LOGIN", "60/min"),
+    },
+    # How many proxies of ours stand in front: X-Forwarded-For is believed only as far as these wrote it.
+    "NUM_PROXIES": read("NUM_PROXIES", 0, whole),
+    # Left as datetimes here; the renderer writes them in UTC with a Z.
+    "DATETIME_FORMAT": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+DRF_STANDARDIZED_ERRORS = {
+    "EXCEPTION_HANDLER_CLASS": "common.handlers.ExceptionHandler",
+    "EXCEPTION_FORMATTER_CLASS": "common.handlers.ProblemFormatter",
+    "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Lyceum",
+    "DESCRIPTION": (
+        "Backend of an online course platform. Sign in at `POST /api/auth/token/` and send the access token as "
+        "`Authorization: Bearer …`. Every error is `application/problem+json` (RFC 9457) with a `code` to act on."
+    ),
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "docExpansion": "none", "filter": True},
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "common.schema.describe_errors",
+        "config.compat_urls.mark_aliases",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "CourseStatusEnum": "materials.models.Course.Status",
+        "CourseLevelEnum": "materials.models.Course.Level",
+        "LanguageEnum": "common.models.Language",
+        "RoleEnum": "users.models.User.Role",
+        "PaymentStatusEnum": "payments.models.Payment.Status",
+        "PaymentMethodEnum": "payments.models.Payment.Method",
+    },
+}
+
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # the email is unique without regard to case, by a constraint that this check does not see
+    "models.W038",  # SQLite has no deferrable constraints; the course's lock keeps the places of lessons apart there
+]
+
+CSRF_FAILURE_VIEW = "common.handlers.csrf_failure"
+
+# --- Safety ----------------------------------------------------------------------------------------------------------
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+    }
+}
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# BASE_URL with https means that a proxy of ours ends TLS and says so in X-Forwarded-Proto.
+if BASE_URL.startswith("https://"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+
+LOG_LEVEL = read("LOG_LEVEL", "INFO", choice_of("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django.request": {"level": "ERROR"},  # a 4xx is the caller's affair
+        "stripe": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,36 @@
+"""Every route starts here. Aliases of older clients stand in `config/compat_urls.py`."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+
+from common import views
+from config import compat_urls
+from payments.views import ReturnView
+
+api = [
+    path("", include("users.urls")),
+    path("", include("payments.urls")),
+    path("", include("materials.urls")),
+]
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="swagger-ui")),
+    path("api/", include(api)),
+    *compat_urls.urlpatterns,
+    path("success/", ReturnView.as_view(), name="payment-success"),
+    path("cancel/", ReturnView.as_view(), name="payment-cancel"),
+    path("api/schema/", views.SchemaView.as_view(), name="schema"),
+    path("api/schema/swagger-ui/", views.SwaggerView.as_view(), name="swagger-ui"),
+    path("api/schema/redoc/", views.RedocView.as_view(), name="redoc"),
+    path("admin/", admin.site.urls),
+    path("healthz/", views.alive, name="alive"),
+    path("readyz/", views.ReadyView.as_view(), name="ready"),
+    # Pictures that anyone may see. Everything else under MEDIA_ROOT is reached through the API alone.
+    re_path(r"^media/(?P<path>public/.+)$", views.public_file),
+]
+
+handler400 = "common.handlers.bad_request"
+handler403 = "common.handlers.permission_denied"
+handler404 = "common.handlers.not_found"
+handler500 = "common.handlers.server_error"

@@ -1,0 +1,302 @@
+"""`make demo`: the main job of the platform, walked over HTTP as a teacher, a student and an admin would.
+
+Uses the server on PORT, with the settings that it runs on; without one, starts its own, on free ports and in a folder
+of its own, and stops it at the end. Ends with 1 at the first step that does not hold.
+"""
+
+import argparse
+import email
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+from dotenv import dotenv_values
+
+WAIT_SECONDS = 30
+PASSWORD = "walking-the-demo-7"  # noqa: S105 - of accounts that the walk makes for itself
+TEST_CARD = "4242 4242 4242 4242"
+
+
+class StepError(Exception):
+    """Something that the walk relies on does not hold."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    configured = os.environ.get("PORT") or dotenv_values(".env").get("PORT")
+    parser.add_argument("--port", type=int, default=configured or 8000)
+    port = parser.parse_args().port
+    with ExitStack() as stack:
+        if not _is_lyceum(port):
+            print(f"No Lyceum answers on port {port}: starting one for the walk …")
+            port = stack.enter_context(_own_server())
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+        import django
+
+        django.setup()
+        started = time.monotonic()
+        try:
+            Walk(f"http://127.0.0.1:{port}").run()
+        except StepError as error:
+            print(f"\n  ✗ {error}")
+            return 1
+    print(f"\nEverything held, in {time.monotonic() - started:.1f} s.")
+    return 0
+
+
+class Person:
+    """Someone with a browser: a name, a session, and what they do over HTTP."""
+
+    def __init__(self, base: str, name: str) -> None:
+        self.base = base
+        self.name = name
+        self.email = ""
+        self.session = requests.Session()
+        self.session.headers["Accept-Language"] = "en"
+
+    def register(self, role: str) -> None:
+        self.email = f"{self.name.lower()}-{secrets.token_hex(4)}@example.com"
+        fields = {"email": self.email, "password": PASSWORD, "first_name": self.name, "role": role}
+        self.ask("POST", "/api/auth/register/", fields, expect=201)
+        self.log_in(PASSWORD)
+
+    def log_in(self, password: str) -> None:
+        pair = self.ask("POST", "/api/auth/token/", {"email": self.email, "password": password})
+        self.session.headers["Authorization"] = f"Bearer {pair['access']}"
+
+    def ask(self, method: str, path: str, body: Any = None, *, expect: int = 200, **query: str) -> Any:
+        """The answer's JSON; StepError for any other status than the one expected."""
+        answer = self.session.request(method, self.base + path, json=body, params=query, timeout=15)
+        if answer.status_code != expect:
+            raise StepError(f"{method} {path} answered {answer.status_code} instead of {expect}: {answer.text[:500]}")
+        return answer.json() if answer.content else None
+
+
+class Walk:
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self.teacher = Person(base, "Vera")
+        self.student = Person(base, "Ilya")
+
+    def run(self) -> None:
+        self.people()
+        self.publishing()
+        self.finding()
+        self.subscribing()
+        self.paying()
+        self.updating()
+        self.history()
+        self.deactivating()
+
+    def people(self) -> None:
+        _title("A teacher and a student register")
+        self.teacher.register("teacher")
+        self.student.register("student")
+        _done(f"{self.teacher.email} teaches, {self.student.email} studies")
+
+    def publishing(self) -> None:
+        _title("The teacher publishes a course")
+        self.word = "".join(secrets.choice("bcdfghklmnprstvz") + secrets.choice("aeiou") for _ in range(4))
+        course = self.teacher.ask(
+            "POST",
+            "/api/courses/",
+            {"title": f"Звёздное небо: {self.word}", "description": "Учимся читать небо", "price": "1490.00"},
+            expect=201,
+        )
+        self.course = f"/api/courses/{course['id']}/"
+        self.course_id = course["id"]
+        for number, title in enumerate(["С чего начать", "Созвездия зимы", "Луна и планеты"], 1):
+            self.teacher.ask(
+                "POST",
+                f"{self.course}lessons/",
+                {
+                    "title": title,
+                    "body": f"# {title}\n\nТекст урока.",
+                    "video_url": "https://youtu.be/0rHUDWjR5gg",
+                    "is_preview": number == 1,
+                },
+                expect=201,
+            )
+        _done("a course for 1490.00 RUB with three lessons, the first of them a free preview")
+
+    def finding(self) -> None:
+        _title("The student finds it, sees its outline, and not its content")
+        found = self.student.ask("GET", "/api/courses/", search=f"звёзды {self.word}")
+        _check(found["count"] == 1, "the search finds it by another form of its title's word")
+        course = self.student.ask("GET", self.course)
+        self.lessons = course["lessons"]
+        _check(
+            [lesson["is_locked"] for lesson in self.lessons] == [False, True, True], "the outline shows what is locked"
+        )
+        _check(self.lessons[0]["body"] and self.lessons[1]["body"] is None, "the preview is open, the rest is closed")
+        refusal = self.student.ask("GET", f"/api/lessons/{self.lessons[1]['id']}/", expect=403)
+        _check(refusal["code"] == "payment_required", "a closed lesson says what to do: payment_required")
+
+    def subscribing(self) -> None:
+        _title("The student subscribes to its updates")
+        self.student.ask("POST", f"{self.course}subscription/", expect=201)
+        _done("subscribed")
+
+    def paying(self) -> None:
+        _title("The student pays, with a test card")
+        payment = self.student.ask("POST", "/api/payments/", {"paid_course": self.course_id}, expect=201)
+        again = self.student.ask("POST", "/api/payments/", {"paid_course": self.course_id}, expect=200)
+        _check(again == payment, "asking twice opens one payment")
+        page = requests.post(payment["payment_url"], data={"card_number": TEST_CARD}, timeout=15, allow_redirects=False)
+        _check(page.status_code == 303, "the payment page takes the card and leads back")
+        back = requests.get(page.headers["Location"], headers={"Accept": "application/json"}, timeout=15)
+        _check(back.json()["status"] == "succeeded", "the return page says that the payment has succeeded")
+        lesson = self.student.ask("GET", f"/api/lessons/{self.lessons[1]['id']}/")
+        _check(lesson["body"], "the content is open")
+        refusal = self.student.ask("POST", "/api/payments/", {"paid_course": self.course_id}, expect=409)
+        _check(refusal["code"] == "already_owned", "it cannot be bought twice")
+        self.payment_id = payment["payment_id"]
+
+    def updating(self) -> None:
+        _title("The teacher edits a lesson; the student gets one letter")
+        from materials.tasks import send_course_update_notification
+
+        path = f"/api/lessons/{self.lessons[1]['id']}/"
+        self.teacher.ask("PATCH", path, {"title": "Созвездия зимы и весны"})
+        _wait(lambda: len(self._update_letters()) == 1, "the letter arrives")
+        self.teacher.ask("PATCH", path, {"title": "Созвездия зимы, весны и лета"})
+        _check(
+            send_course_update_notification(self.course_id) == 0, "a second edit within four hours waits for its digest"
+        )
+        _check(len(self._update_letters()) == 1, "still one letter")
+
+    def _update_letters(self) -> list[str]:
+        """Message-IDs of the update letters that the student has got."""
+        from django.conf import settings
+
+        from users.models import Notification
+
+        updates = Notification.objects.filter(recipient__email=self.student.email, kind="course_updated")
+        sent = [str(pk) for pk in updates.filter(email_status="sent").values_list("pk", flat=True)]
+        if not settings.EMAIL_BACKEND.endswith("FileBackend"):
+            return sent
+        letters = Path(settings.EMAIL_FILE_PATH).glob("*.eml")
+        ids = [email.message_from_bytes(path.read_bytes())["Message-ID"].strip("<>") for path in letters]
+        return [message_id for message_id in ids if message_id.partition("@")[0] in sent]
+
+    def history(self) -> None:
+        _title("The student's history shows the payment")
+        payments = self.student.ask("GET", "/api/payments/")
+        _check([p["id"] for p in payments["results"]] == [self.payment_id], "one payment, and it is this one")
+        first = payments["results"][0]
+        _check((first["status"], first["amount"]) == ("succeeded", "1490.00"), "1490.00 RUB, succeeded")
+
+    def deactivating(self) -> None:
+        _title("Whoever has not visited for 30 days is put to sleep")
+        from django.utils import timezone
+
+        from users.models import User
+        from users.tasks import deactivate_inactive_users
+
+        sleeper, regular = Person(self.base, "Sonya"), Person(self.base, "Roma")
+        for person, days in ((sleeper, 31), (regular, 29)):
+            person.register("student")
+            seen = timezone.now() - timedelta(days=days)
+            User.objects.filter(email=person.email).update(last_login=seen, last_seen_at=None, date_joined=seen)
+        deactivate_inactive_users()
+        sleeper.ask("GET", "/api/users/me/", expect=401)
+        sleeper.ask("POST", "/api/auth/token/", {"email": sleeper.email, "password": PASSWORD}, expect=401)
+        _done("last seen 31 days ago: no token and no login any more")
+        regular.ask("GET", "/api/users/me/")
+        regular.log_in(PASSWORD)
+        _done("last seen 29 days ago: as before")
+
+
+# --- Telling, checking, waiting --------------------------------------------------------------------------------------
+
+
+def _title(text: str) -> None:
+    print(f"\n{text}")
+
+
+def _done(text: str) -> None:
+    print(f"  ✓ {text}")
+
+
+def _check(holds: Any, text: str) -> None:
+    if not holds:
+        raise StepError(f"does not hold: {text}")
+    _done(text)
+
+
+def _wait(condition: Callable[[], bool], text: str) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise StepError(f"did not happen within {WAIT_SECONDS} s: {text}")
+        time.sleep(0.1)
+    _done(text)
+
+
+# --- A server of the walk's own --------------------------------------------------------------------------------------
+
+
+def _is_lyceum(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/healthz/", timeout=3).json() == {"status": "ok"}
+    except (requests.RequestException, ValueError):
+        return False
+
+
+@contextmanager
+def _own_server() -> Iterator[int]:
+    port, stripe_port = _free_port(), _free_port()
+    with tempfile.TemporaryDirectory(prefix="lyceum-demo-") as folder:
+        os.environ |= {
+            "DATA_DIR": folder,
+            "PORT": str(port),
+            "BASE_URL": f"http://127.0.0.1:{port}",
+            "STRIPE_STAND_IN_PORT": str(stripe_port),
+            # The walk is about the embedded mode: nothing of a developer's .env reaches a service or a real Stripe.
+            **dict.fromkeys(SERVICES, ""),
+        }
+        log = Path(folder) / "serve.log"
+        with log.open("wb") as output:
+            server = subprocess.Popen(  # noqa: S603
+                [sys.executable, "manage.py", "serve", "--port", str(port)],
+                stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        try:
+            deadline = time.monotonic() + 2 * WAIT_SECONDS
+            while not re.search("Lyceum is ready", log.read_text(errors="replace")):
+                if server.poll() is not None or time.monotonic() > deadline:
+                    print(log.read_text(errors="replace"), file=sys.stderr)
+                    raise SystemExit("The server did not start.")
+                time.sleep(0.1)
+            yield port
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait(timeout=WAIT_SECONDS)
+
+
+SERVICES = (
+    "DATABASE_URL", "DB_NAME", "REDIS_URL", "REDIS_HOST", "CELERY_BROKER_URL", "EMAIL_HOST", "EMAIL_BACKEND",
+    "STRIPE_SECRET_KEY", "STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET", "FRONTEND_URL",
+)  # fmt: skip
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class MaterialsConfig(AppConfig):
+    name = "materials"
+    verbose_name = _("Courses")
+
+    def ready(self) -> None:
+        from common import registry
+        from materials import demo, services
+
+        registry.anonymisers.register(services.anonymise_author)
+        registry.demo_loaders.register(demo.load)
+        registry.demo_clearers.register(demo.clear)
+        registry.demo_strangers.register(demo.strangers)

@@ -1,0 +1,288 @@
+"""What teachers publish: courses, lessons, attachments."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Deferrable, Exists, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from common.models import EditableRow, Language, Row
+from materials.search import TermsField, query_deletions, query_groups
+from users.models import User
+
+Viewer = User | AnonymousUser
+
+
+class Category(EditableRow):
+    slug = models.SlugField(_("slug"), unique=True)
+    title = models.CharField(_("title"), max_length=100)
+    order = models.PositiveSmallIntegerField(_("order"), default=0, db_index=True)
+
+    class Meta:
+        verbose_name = _("category")
+        verbose_name_plural = _("categories")
+        ordering = ("order", "title", "id")
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class CourseQuerySet(models.QuerySet["Course"]):
+    def visible_to(self, user: Viewer) -> "CourseQuerySet":
+        """Published ones for everyone; drafts for their owner and for staff; archived ones also for those whom they, or
+        one of their lessons, have been opened to."""
+        published = Q(status=Course.Status.PUBLISHED)
+        if not user.is_authenticated:
+            return self.filter(published)
+        if user.may_edit_all_content:
+            return self
+        enrolled = Exists(user.enrollments.filter(course=OuterRef("pk")).exclude(status="revoked"))
+        bought_lesson = Exists(user.lesson_accesses.filter(lesson__course=OuterRef("pk")))
+        kept = Q(status=Course.Status.ARCHIVED) & (Q(enrolled) | Q(bought_lesson))
+        return self.filter(published | Q(owner=user) | kept)
+
+    def listed_for(self, user: Viewer) -> "CourseQuerySet":
+        """The catalogue: what is published, one's own, and everything for staff."""
+        if not user.is_authenticated:
+            return self.filter(status=Course.Status.PUBLISHED)
+        if user.may_edit_all_content:
+            return self
+        return self.filter(Q(status=Course.Status.PUBLISHED) | Q(owner=user))
+
+    def for_listing(self, user: Viewer) -> "CourseQuerySet":
+        """Everything that a card shows but the lessons, in one query: owner, category and the caller's own flags."""
+        with_people = self.select_related("owner", "category")
+        if not user.is_authenticated:
+            return with_people.annotate(is_subscribed=_constant(False), **{name: _constant(None) for name in _FLAGS})
+        enrollment = user.enrollments.filter(course=OuterRef("pk"))
+        return with_people.annotate(
+            is_subscribed=Exists(user.subscriptions.filter(course=OuterRef("pk"))),
+            **{name: Subquery(enrollment.values(field)[:1]) for name, field in _FLAGS.items()},
+        )
+
+    def search(self, text: str) -> "CourseQuerySet":
+        """Courses with every word of the text, in any form, one typo a word forgiven."""
+        known = SearchTerm.objects.filter(deletion__in=query_deletions(text)).values_list("deletion", "term")
+        groups = query_groups(text, known)
+        if not groups:
+            return self.none() if text.strip() else self
+        return self.filter(pk__in=CourseSearch.objects.filter(terms__matches=groups).values("course"))
+
+
+_FLAGS = {
+    "my_enrollment_id": "id",
+    "my_enrollment_status": "status",
+    "my_enrollment_expires_at": "expires_at",
+}
+
+
+def _constant(value: Any) -> models.Value:
+    return models.Value(value, output_field=models.BooleanField(null=True))
+
+
+def default_currency() -> str:
+    return settings.DEFAULT_CURRENCY
+
+
+class Course(EditableRow):
+    class Status(models.TextChoices):
+        DRAFT = "draft", _("Draft")
+        PUBLISHED = "published", _("Published")
+        ARCHIVED = "archived", _("Archived")
+
+    class Level(models.TextChoices):
+        BEGINNER = "beginner", _("Beginner")
+        INTERMEDIATE = "intermediate", _("Intermediate")
+        ADVANCED = "advanced", _("Advanced")
+
+    owner = models.ForeignKey(User, models.PROTECT, related_name="courses", verbose_name=_("owner"))
+    title = models.CharField(_("title"), max_length=200)
+    description = models.TextField(_("description"), max_length=10_000, blank=True)
+    preview = models.ImageField(_("picture"), upload_to="public/courses", blank=True)
+    category = models.ForeignKey(
+        Category, models.SET_NULL, null=True, blank=True, related_name="courses", verbose_name=_("category")
+    )
+    level = models.CharField(_("level"), max_length=20, choices=Level.choices, default=Level.BEGINNER)
+    language = models.CharField(_("language"), max_length=2, choices=Language.choices, default=Language.RUSSIAN)
+    price = models.DecimalField(
+        _("price"), max_digits=10, decimal_places=2, default=Decimal(0), validators=[MinValueValidator(0)]
+    )
+    currency = models.CharField(_("currency"), max_length=3, default=default_currency)
+    status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.PUBLISHED)
+    certificate_enabled = models.BooleanField(_("gives a certificate"), default=True)
+    sequential = models.BooleanField(_("lessons open one after another"), default=False)
+    access_days = models.PositiveIntegerField(
+        _("days of access"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(36_500)]
+    )
+    published_at = models.DateTimeField(_("published at"), null=True, blank=True)
+    rating_average = models.DecimalField(_("rating"), max_digits=3, decimal_places=2, default=Decimal(0))
+    rating_count = models.PositiveIntegerField(_("reviews"), default=0)
+    lesson_count = models.PositiveIntegerField(_("lessons"), default=0)
+    enrollment_count = models.PositiveIntegerField(_("enrolled"), default=0)
+    announced_at = models.DateTimeField(_("last update letter"), null=True, blank=True, editable=False)
+    # While a digest is being written: until when nobody else takes it over.
+    digest_leased_until = models.DateTimeField(null=True, blank=True, editable=False)
+
+    # What `for_listing` adds, and the view's prefetch of lessons.
+    is_subscribed: bool
+    my_enrollment_status: str | None
+    my_enrollment_expires_at: datetime | None
+    outline: list["Lesson"]
+
+    objects = CourseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("course")
+        verbose_name_plural = _("courses")
+        ordering = ("-created_at", "-id")
+        constraints = [
+            models.CheckConstraint(condition=Q(price__gte=0), name="materials_course_price_not_negative"),
+        ]
+        indexes = [
+            models.Index(fields=["status", "-created_at", "-id"]),
+            models.Index(fields=["status", "price", "id"]),
+            models.Index(fields=["status", "rating_average", "id"]),
+            models.Index(fields=["status", "enrollment_count", "id"]),
+            models.Index(fields=["status", "title", "id"]),
+            models.Index(fields=["level"]),
+            models.Index(fields=["language"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def is_free(self) -> bool:
+        return self.price == 0
+
+    def is_managed_by(self, user: Viewer) -> bool:
+        """Whether the user sees all of it and may edit it."""
+        return user.is_authenticated and (self.owner_id == user.pk or user.may_edit_all_content)
+
+    def publish(self) -> None:
+        """Remembers when the course was first published."""
+        if self.status == self.Status.PUBLISHED and self.published_at is None:
+            self.published_at = timezone.now()
+
+
+class LessonQuerySet(models.QuerySet["Lesson"]):
+    def open_to(self, user: User) -> "LessonQuerySet":
+        """Lessons of visible courses that the user owns or may open: what `materials.access` decides, as one filter."""
+        if user.may_edit_all_content:
+            return self
+        enrolled = user.enrollments.open_at(timezone.now()).values("course")
+        bought = user.lesson_accesses.values("lesson")
+        skipped = Lesson.objects.filter(course=OuterRef("course"), order__lt=OuterRef("order")).for_viewer(user)
+        reached = Q(course__sequential=False) | ~Exists(skipped.filter(is_completed=False))  # type: ignore[misc] # for_viewer adds it
+        return self.filter(
+            Q(course__owner=user) | Q(is_preview=True) | Q(pk__in=bought) | (Q(course__in=enrolled) & reached)
+        )
+
+    def for_viewer(self, user: Viewer) -> "LessonQuerySet":
+        """With what the content gate asks of each lesson about this user."""
+        if not user.is_authenticated:
+            return self.annotate(is_bought=_constant(False), is_completed=_constant(False))
+        completions = user.enrollments.filter(
+            completions__lesson=OuterRef("pk"), completions__completed_at__isnull=False
+        )
+        return self.annotate(
+            is_bought=Exists(user.lesson_accesses.filter(lesson=OuterRef("pk"))), is_completed=Exists(completions)
+        )
+
+
+class Lesson(EditableRow):
+    course = models.ForeignKey(Course, models.CASCADE, related_name="lessons", verbose_name=_("course"))
+    owner = models.ForeignKey(User, models.PROTECT, related_name="lessons", verbose_name=_("owner"))
+    title = models.CharField(_("title"), max_length=200)
+    description = models.TextField(_("description"), max_length=10_000, blank=True)
+    body = models.TextField(_("body, in Markdown"), max_length=200_000, blank=True)
+    preview = models.ImageField(_("picture"), upload_to="public/lessons", blank=True)
+    video_url = models.CharField(_("video on YouTube"), max_length=500, blank=True)
+    order = models.PositiveIntegerField(_("order"))
+    price = models.DecimalField(
+        _("price on its own"), max_digits=10, decimal_places=2, default=Decimal(0), validators=[MinValueValidator(0)]
+    )
+    is_preview = models.BooleanField(_("free preview"), default=False)
+    duration_seconds = models.PositiveIntegerField(_("duration, seconds"), default=0)
+
+    # What `for_viewer` adds, and the content gate.
+    is_bought: bool
+    is_completed: bool
+    lock_reason: str | None
+
+    objects = LessonQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("lesson")
+        verbose_name_plural = _("lessons")
+        ordering = ("order", "id")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["course", "order"], name="materials_lesson_order", deferrable=Deferrable.DEFERRED
+            ),
+            models.CheckConstraint(condition=Q(price__gte=0), name="materials_lesson_price_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Attachment(Row):
+    lesson = models.ForeignKey(Lesson, models.CASCADE, related_name="attachments", verbose_name=_("lesson"))
+    title = models.CharField(_("title"), max_length=200)
+    file = models.FileField(_("file"), upload_to="private/attachments", blank=True)
+    url = models.CharField(_("link"), max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = _("attachment")
+        verbose_name_plural = _("attachments")
+        ordering = ("created_at", "id")
+        constraints = [
+            models.CheckConstraint(
+                condition=(Q(file="") & ~Q(url="")) | (~Q(file="") & Q(url="")), name="materials_attachment_file_or_url"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class CourseSearch(models.Model):
+    """What search looks through; kept apart from the course so that a list never reads it."""
+
+    course = models.OneToOneField(Course, models.CASCADE, primary_key=True, related_name="search_entry")
+    terms = TermsField()
+
+    class Meta:
+        verbose_name = _("search entry")
+        verbose_name_plural = _("search entries")
+
+    def __str__(self) -> str:
+        return str(self.course_id)
+
+
+class SearchTerm(models.Model):
+    """The vocabulary: each known word, and each stem, under each of its deletions (see `materials.search`)."""
+
+    deletion = models.CharField(max_length=40)
+    term = models.CharField(max_length=40)
+
+    class Meta:
+        verbose_name = _("search term")
+        verbose_name_plural = _("search terms")
+        constraints = [models.UniqueConstraint(fields=["deletion", "term"], name="materials_search_term")]
+
+    def __str__(self) -> str:
+        return self.term
+
+
+def next_order(course: Course) -> int:
+    """The place after the course's last lesson. Hold the course's lock."""
+    last: QuerySet[Lesson] = course.lessons.order_by("-order")
+    return (last.values_list("order", flat=True).first() or 0) + 1

@@ -1,0 +1,98 @@
+"""Who may open what, and how far they have come."""
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from common.models import EditableRow, Row
+from materials.models.content import Course, Lesson
+from users.models import User
+
+
+class EnrollmentQuerySet(models.QuerySet["Enrollment"]):
+    def open_at(self, moment: datetime) -> "EnrollmentQuerySet":
+        """Those that open the course's content at the moment."""
+        return self.filter(
+            Q(expires_at__isnull=True) | Q(expires_at__gt=moment),
+            status__in=[Enrollment.Status.ACTIVE, Enrollment.Status.COMPLETED],
+        )
+
+
+class Enrollment(EditableRow):
+    """A person in a course. Access to content hangs on this row, and on `LessonAccess`, alone."""
+
+    class Source(models.TextChoices):
+        FREE = "free", _("Free")
+        PAYMENT = "payment", _("Payment")
+        GRANT = "grant", _("Grant")
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("Active")
+        COMPLETED = "completed", _("Completed")
+        EXPIRED = "expired", _("Expired")
+        REVOKED = "revoked", _("Revoked")
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="enrollments", verbose_name=_("user"))
+    course = models.ForeignKey(Course, models.CASCADE, related_name="enrollments", verbose_name=_("course"))
+    source = models.CharField(_("source"), max_length=10, choices=Source.choices)
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
+    removed_at = models.DateTimeField(_("left the cabinet at"), null=True, blank=True)
+
+    objects = EnrollmentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("enrollment")
+        verbose_name_plural = _("enrollments")
+        ordering = ("-created_at", "-id")
+        constraints = [models.UniqueConstraint(fields=["user", "course"], name="materials_enrollment_once")]
+        indexes = [
+            models.Index(fields=["course", "-created_at"]),
+            models.Index(fields=["created_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.course_id}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it opens the content now."""
+        expired = self.expires_at is not None and self.expires_at <= timezone.now()
+        return self.status in {self.Status.ACTIVE, self.Status.COMPLETED} and not expired
+
+
+class LessonAccess(Row):
+    """A lesson bought on its own."""
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="lesson_accesses", verbose_name=_("user"))
+    lesson = models.ForeignKey(Lesson, models.CASCADE, related_name="accesses", verbose_name=_("lesson"))
+    source = models.CharField(_("source"), max_length=10, choices=Enrollment.Source.choices)
+
+    class Meta:
+        verbose_name = _("access to a lesson")
+        verbose_name_plural = _("accesses to lessons")
+        constraints = [models.UniqueConstraint(fields=["user", "lesson"], name="materials_lesson_access_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} to {self.lesson_id}"
+
+
+class LessonCompletion(Row):
+    enrollment = models.ForeignKey(Enrollment, models.CASCADE, related_name="completions", verbose_name=_("enrollment"))
+    lesson = models.ForeignKey(Lesson, models.CASCADE, related_name="completions", verbose_name=_("lesson"))
+    completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
+    position_seconds = models.PositiveIntegerField(_("position, seconds"), default=0)
+
+    class Meta:
+        verbose_name = _("lesson completion")
+        verbose_name_plural = _("lesson completions")
+        constraints = [
+            models.UniqueConstraint(fields=["enrollment", "lesson"], name="materials_lesson_completion_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.enrollment_id}: {self.lesson_id}"

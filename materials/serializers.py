@@ -1,0 +1,427 @@
+"""The shapes of courses and what hangs on them."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from common.errors import invalid
+from common.fields import OptionalBooleanField
+from common.ids import UUID_PATTERN
+from common.money import check_price
+from common.uploads import ImageField
+from materials.links import normalise_youtube_url, validate_no_foreign_links
+from materials.models import Attachment, Category, Course, Enrollment, Lesson, Review
+from materials.models.content import default_currency
+from materials.services import check_may_be_draft
+from users.models import User
+from users.serializers import OwnerSerializer
+
+
+class CategorySerializer(serializers.ModelSerializer):
+    course_count = serializers.IntegerField(read_only=True, default=0, help_text="Published courses.")
+
+    class Meta:
+        model = Category
+        fields = ("id", "slug", "title", "order", "course_count")
+
+
+class CategoryBriefSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Category
+        fields = ("id", "slug", "title")
+        read_only_fields = fields
+
+
+class CategoryField(serializers.RelatedField):
+    """Read as an object, written as a category's id or slug."""
+
+    default_error_messages = {"does_not_exist": _("There is no such category.")}
+
+    def to_internal_value(self, data: Any) -> Category:
+        if isinstance(data, str) and "\0" not in data:  # which PostgreSQL takes in no text
+            is_id = re.fullmatch(UUID_PATTERN, data)
+            is_slug = re.fullmatch(r"[-\w]{1,50}", data)
+            found = Category.objects.filter(**{"pk" if is_id else "slug": data}) if is_id or is_slug else None
+            category = found.first() if found is not None else None
+            if category is not None:
+                return category
+        raise serializers.ValidationError(self.error_messages["does_not_exist"], code="does_not_exist")
+
+    def to_representation(self, value: Category) -> dict[str, Any]:
+        return CategoryBriefSerializer(value).data
+
+    def use_pk_only_optimization(self) -> bool:
+        return False
+
+
+class CategoryFieldSchema(OpenApiSerializerFieldExtension):
+    """For the schema: a string goes in, an object comes out."""
+
+    target_class = CategoryField
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        if direction == "request":
+            return {"type": "string", "description": "A category's id or slug."}
+        return auto_schema.resolve_serializer(CategoryBriefSerializer, direction).ref
+
+
+class AttachmentSerializer(serializers.ModelSerializer):
+    url = serializers.URLField(max_length=500, help_text="An https link to YouTube is shown as a video.")
+
+    class Meta:
+        model = Attachment
+        fields = ("id", "title", "url", "created_at")
+
+
+class PartialSaveMixin:
+    """Saves what was sent and nothing else: counts, ratings and windows of letters change beside the request."""
+
+    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        instance.save(update_fields=[*validated_data, "updated_at"])
+        return instance
+
+
+class TextWithoutLinksField(serializers.CharField):
+    """Text in which every link leads to YouTube."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.validators.append(validate_no_foreign_links)
+
+
+class VideoURLField(serializers.CharField):
+    """A video or playlist on YouTube, stored as its https address."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        return normalise_youtube_url(text) if text else ""
+
+
+class LessonOutlineSerializer(serializers.ModelSerializer):
+    """A lesson's line on a course card. Cards never carry content: the last four members are null here, and filled in
+    the course itself wherever the lesson is open."""
+
+    is_locked = serializers.SerializerMethodField()
+    lock_reason = serializers.SerializerMethodField()
+    body = serializers.SerializerMethodField()
+    video_url = serializers.SerializerMethodField()
+    video = serializers.SerializerMethodField()
+    attachments = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Lesson
+        fields = (
+            "id",
+            "title",
+            "order",
+            "price",
+            "is_preview",
+            "duration_seconds",
+            "is_locked",
+            "lock_reason",
+            "body",
+            "video_url",
+            "video",
+            "attachments",
+        )
+        read_only_fields = fields
+
+    def to_representation(self, lesson: Lesson) -> dict[str, Any]:
+        # Written out by hand: a page of the catalogue holds hundreds of these.
+        return {
+            "id": lesson.pk,
+            "title": lesson.title,
+            "order": lesson.order,
+            "price": str(lesson.price),
+            "is_preview": lesson.is_preview,
+            "duration_seconds": lesson.duration_seconds,
+            "is_locked": lesson.lock_reason is not None,
+            "lock_reason": lesson.lock_reason,
+            "body": None,
+            "video_url": None,
+            "video": None,
+            "attachments": None,
+        }
+
+    @extend_schema_field(bool)
+    def get_is_locked(self, lesson: Lesson) -> bool:
+        return lesson.lock_reason is not None
+
+    @extend_schema_field(
+        serializers.ChoiceField(
+            choices=["not_enrolled", "payment_required", "access_expired", "previous_lesson_required"], allow_null=True
+        )
+    )
+    def get_lock_reason(self, lesson: Lesson) -> str | None:
+        return lesson.lock_reason
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_body(self, lesson: Lesson) -> None: ...
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_video_url(self, lesson: Lesson) -> None: ...
+
+    @extend_schema_field(serializers.JSONField(allow_null=True))
+    def get_video(self, lesson: Lesson) -> None: ...
+
+    @extend_schema_field(AttachmentSerializer(many=True, allow_null=True))
+    def get_attachments(self, lesson: Lesson) -> None: ...
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A lesson with a video",
+            {
+                "title": "Переменные и типы",
+                "description": "С чего начинается любая программа",
+                "body": "# Переменные\n\nИмя, значение и тип.",
+                "video_url": "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+                "is_preview": True,
+                "duration_seconds": 900,
+            },
+            request_only=True,
+        )
+    ]
+)
+class LessonSerializer(PartialSaveMixin, serializers.ModelSerializer):
+    """A lesson. What a locked one holds (body, video_url, video, attachments) is null."""
+
+    title = TextWithoutLinksField(max_length=200)
+    description = TextWithoutLinksField(max_length=10_000, required=False, allow_blank=True)
+    # Null where the lesson is locked; sent as null, they are emptied.
+    body = TextWithoutLinksField(
+        max_length=200_000, required=False, allow_blank=True, allow_null=True, trim_whitespace=False
+    )
+    video_url = VideoURLField(max_length=500, required=False, allow_blank=True, allow_null=True)
+    preview = ImageField(required=False, allow_null=True)
+    order = serializers.IntegerField(required=False, min_value=1, max_value=1_000_000)
+    price = serializers.DecimalField(max_digits=10, decimal_places=2, min_value=Decimal(0), required=False)
+    is_preview = OptionalBooleanField(required=False)
+    duration_seconds = serializers.IntegerField(required=False, min_value=0, max_value=1_000_000)
+    attachments = serializers.SerializerMethodField()
+    video = serializers.SerializerMethodField()
+    is_locked = serializers.SerializerMethodField()
+    lock_reason = serializers.SerializerMethodField()
+    is_completed = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = Lesson
+        fields = (
+            "id",
+            "course",
+            "owner",
+            "title",
+            "description",
+            "body",
+            "preview",
+            "video_url",
+            "video",
+            "attachments",
+            "order",
+            "price",
+            "is_preview",
+            "duration_seconds",
+            "is_locked",
+            "lock_reason",
+            "is_completed",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("course", "owner")
+        validators: list[Any] = []  # the place in the course is settled under the course's lock, by the view
+
+    def to_representation(self, lesson: Lesson) -> dict[str, Any]:
+        data = super().to_representation(lesson)
+        if lesson.lock_reason is not None:
+            data |= {"body": None, "video_url": None, "video": None, "attachments": None}
+        return data
+
+    def validate_preview(self, value: Any) -> Any:
+        return value or ""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        course: Course = self.instance.course if self.instance else self.context["course"]
+        attrs |= {name: "" for name in ("body", "video_url") if attrs.get(name, "") is None}
+        if "price" in attrs:
+            check_author_may_charge(course.owner, attrs["price"])
+            check_price(attrs["price"], course.currency)
+        return attrs
+
+    @extend_schema_field(AttachmentSerializer(many=True, allow_null=True))
+    def get_attachments(self, lesson: Lesson) -> Any:
+        return AttachmentSerializer(lesson.attachments.all(), many=True).data
+
+    @extend_schema_field(serializers.JSONField(allow_null=True))
+    def get_video(self, lesson: Lesson) -> None:
+        """Uploaded videos; there are none yet."""
+
+    @extend_schema_field(bool)
+    def get_is_locked(self, lesson: Lesson) -> bool:
+        return lesson.lock_reason is not None
+
+    @extend_schema_field(
+        serializers.ChoiceField(
+            choices=["not_enrolled", "payment_required", "access_expired", "previous_lesson_required"], allow_null=True
+        )
+    )
+    def get_lock_reason(self, lesson: Lesson) -> str | None:
+        return lesson.lock_reason
+
+
+class CourseOfLessonSerializer(serializers.Serializer):
+    course = serializers.UUIDField()
+
+
+class FlatLessonSerializer(LessonSerializer):
+    """The same on the flat route, where a new lesson names its course."""
+
+    course = serializers.PrimaryKeyRelatedField(queryset=Course.objects.all())
+
+    class Meta(LessonSerializer.Meta):
+        read_only_fields = ("owner",)
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        fields = super().get_fields()
+        if self.instance is not None:
+            fields["course"].read_only = True  # a lesson never moves to another course
+        return fields
+
+
+def check_author_may_charge(owner: User, price: Decimal) -> None:
+    """Raises 400 for a price on what a student made: students share their own materials for free."""
+    if price > 0 and owner.role == User.Role.STUDENT and not owner.is_staff:
+        raise invalid("price", "free_only", _("Students publish free materials only."))
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A priced course",
+            {
+                "title": "Основы Python",
+                "description": "Первый язык программирования за шесть недель",
+                "level": "beginner",
+                "language": "ru",
+                "price": "4900.00",
+                "currency": "RUB",
+            },
+            request_only=True,
+        )
+    ]
+)
+class CourseCardSerializer(PartialSaveMixin, serializers.ModelSerializer):
+    """A course in the catalogue."""
+
+    title = TextWithoutLinksField(max_length=200)
+    description = TextWithoutLinksField(max_length=10_000, required=False, allow_blank=True)
+    preview = ImageField(required=False, allow_null=True)
+    owner = OwnerSerializer(read_only=True)
+    category = CategoryField(queryset=Category.objects.all(), required=False, allow_null=True)
+    price = serializers.DecimalField(max_digits=10, decimal_places=2, min_value=Decimal(0), required=False)
+    currency = serializers.CharField(max_length=3, required=False)
+    certificate_enabled = OptionalBooleanField(required=False)
+    sequential = OptionalBooleanField(required=False)
+    lessons = LessonOutlineSerializer(many=True, read_only=True, source="outline")
+    is_subscribed = serializers.BooleanField(read_only=True)
+    is_enrolled = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Course
+        fields = (
+            "id",
+            "title",
+            "description",
+            "preview",
+            "owner",
+            "category",
+            "level",
+            "language",
+            "price",
+            "currency",
+            "status",
+            "certificate_enabled",
+            "sequential",
+            "access_days",
+            "published_at",
+            "lesson_count",
+            "lessons",
+            "rating_average",
+            "rating_count",
+            "enrollment_count",
+            "is_subscribed",
+            "is_enrolled",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("published_at", "lesson_count", "rating_average", "rating_count", "enrollment_count")
+
+    @extend_schema_field(bool)
+    def get_is_enrolled(self, course: Course) -> bool:
+        """Whether the caller's enrollment is open now."""
+        return Enrollment(status=course.my_enrollment_status or "", expires_at=course.my_enrollment_expires_at).is_open
+
+    def validate_currency(self, value: str) -> str:
+        return value.upper()
+
+    def validate_preview(self, value: Any) -> Any:
+        return value or ""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        course: Course | None = self.instance
+        owner = course.owner if course else self.context["request"].user
+        price = attrs.get("price", course.price if course else Decimal(0))
+        currency = attrs.get("currency", course.currency if course else default_currency())
+        if course is None or {"price", "currency"} & set(attrs):
+            check_author_may_charge(owner, price)
+            check_price(price, currency)
+        is_taken_back = course is not None and attrs.get("status") == Course.Status.DRAFT != course.status
+        if course is not None and is_taken_back:
+            check_may_be_draft(course)
+        if course is not None and currency != course.currency:
+            for lesson_price in course.lessons.exclude(price=0).values_list("price", flat=True):
+                check_price(lesson_price, currency, attr="currency")
+        if owner.role == User.Role.STUDENT and not owner.is_staff:
+            if attrs.get("certificate_enabled") and not (course and course.certificate_enabled):
+                raise invalid("certificate_enabled", "no_certificate", _("Students' courses give no certificate."))
+            attrs["certificate_enabled"] = False
+        return attrs
+
+
+class CourseSerializer(CourseCardSerializer):
+    """A course with its outline; lessons that are open to the caller bring their content."""
+
+    lessons = LessonSerializer(many=True, read_only=True, source="outline")
+
+
+class CourseIdSerializer(serializers.Serializer):
+    course_id = serializers.UUIDField(write_only=True)
+
+
+class SubscriptionStateSerializer(serializers.Serializer):
+    message = serializers.CharField(read_only=True)
+    is_subscribed = serializers.BooleanField(read_only=True)
+
+
+class EnrollmentSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Enrollment
+        fields = ("id", "course", "source", "status", "completed_at", "expires_at", "created_at")
+        read_only_fields = fields
+
+
+class ReviewSerializer(serializers.ModelSerializer):
+    author = OwnerSerializer(read_only=True)
+    text = serializers.CharField(max_length=5000, required=False, allow_blank=True)
+
+    class Meta:
+        model = Review
+        fields = ("id", "course", "author", "rating", "text", "created_at", "updated_at")
+        read_only_fields = ("course",)

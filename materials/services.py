@@ -1,0 +1,277 @@
+"""Rules over several rows: enrolling, subscribing, reviewing, announcing changes, keeping the search up to date."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Avg, Count, F, Q
+from django.db.models.functions import Greatest
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from rest_framework.generics import get_object_or_404
+
+from common.background import enqueue
+from common.errors import RuleBroken
+from materials.models import (
+    Course,
+    CourseSearch,
+    CourseUpdate,
+    Enrollment,
+    Lesson,
+    LessonAccess,
+    Review,
+    SearchTerm,
+    Subscription,
+)
+from materials.search import deletions, stem, words
+from users.models import Notification, User
+from users.services import notify
+
+MAX_WORDS = 5000
+SUBSCRIBERS_PER_BATCH = 500
+# A digest whose writer has been silent this long is taken over by another.
+DIGEST_LEASE = timedelta(minutes=2)
+
+
+# --- Access ----------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def enroll(*, user: User, course: Course) -> tuple[Enrollment, bool]:
+    """Opens a free course to the user; a paid one raises 402 with its price. The flag says whether anything opened."""
+    enrollment = Enrollment.objects.filter(user=user, course=course).first()
+    if enrollment is not None and enrollment.is_open:
+        if enrollment.removed_at is not None:
+            enrollment.removed_at = None
+            enrollment.save(update_fields=["removed_at", "updated_at"])
+        return enrollment, False
+    if course.owner_id == user.pk:
+        raise RuleBroken("own_course", _("This is your own course: all of it is open to you."))
+    if course.status != Course.Status.PUBLISHED:
+        raise RuleBroken("not_published", _("The course is not published."))
+    if not course.is_free:
+        price = {"price": str(course.price), "currency": course.currency}
+        raise RuleBroken("payment_required", _("The course has to be bought."), status_code=402, extra=price)
+    return grant_access(user=user, course=course, source=Enrollment.Source.FREE), True
+
+
+@transaction.atomic
+def grant_access(*, user: User, course: Course, source: str) -> Enrollment:
+    """Opens the course to the user. Safe to call again, and from two places at once; granting again extends."""
+    expires_at = timezone.now() + timedelta(days=course.access_days) if course.access_days else None
+    # Bought while it was for sale, paid after it was taken back: a draft is seen by its author alone, and the buyer
+    # must see what they have paid for.
+    Course.objects.filter(pk=course.pk, status=Course.Status.DRAFT).update(status=Course.Status.ARCHIVED)
+    enrollment, created = Enrollment.objects.select_for_update().get_or_create(
+        user=user, course=course, defaults={"source": source, "expires_at": expires_at}
+    )
+    if created or enrollment.status == Enrollment.Status.REVOKED:
+        Course.objects.filter(pk=course.pk).update(enrollment_count=F("enrollment_count") + 1)
+    if created:
+        return enrollment
+    completed = enrollment.completed_at is not None
+    enrollment.status = Enrollment.Status.COMPLETED if completed else Enrollment.Status.ACTIVE
+    enrollment.source = source
+    enrollment.expires_at = expires_at
+    enrollment.removed_at = None
+    enrollment.save(update_fields=["status", "source", "expires_at", "removed_at", "updated_at"])
+    return enrollment
+
+
+def grant_lesson_access(*, user: User, lesson: Lesson, source: str) -> LessonAccess:
+    """Opens one lesson to the user. Safe to call again, and from two places at once."""
+    return LessonAccess.objects.get_or_create(user=user, lesson=lesson, defaults={"source": source})[0]
+
+
+def check_may_be_draft(course: Course) -> None:
+    """Raises 409 for a course that somebody has paid for: its students would lose sight of it."""
+    if Enrollment.objects.filter(course=course, source=Enrollment.Source.PAYMENT).exists():
+        raise RuleBroken("has_students", _("Somebody has paid for this course. Archive it instead."))
+
+
+@transaction.atomic
+def leave_course(*, user: User, course: Course) -> None:
+    """Takes the course out of the user's cabinet. What was paid for stays open, and so does all progress."""
+    mine = Enrollment.objects.filter(user=user, course=course)
+    mine.update(removed_at=timezone.now(), updated_at=timezone.now())
+    free = mine.filter(source=Enrollment.Source.FREE).exclude(status=Enrollment.Status.REVOKED)
+    closed = free.update(status=Enrollment.Status.REVOKED)
+    Course.objects.filter(pk=course.pk).update(enrollment_count=Greatest(F("enrollment_count") - closed, 0))
+
+
+# --- Subscriptions and reviews ---------------------------------------------------------------------------------------
+
+
+def subscribe(*, user: User, course: Course) -> bool:
+    """Letters about updates from now on. Says whether that is new."""
+    return Subscription.objects.get_or_create(user=user, course=course)[1]
+
+
+def unsubscribe(*, user: User, course: Course) -> bool:
+    """No more letters. Says whether there was a subscription."""
+    return bool(Subscription.objects.filter(user=user, course=course).delete()[0])
+
+
+def check_may_review(user: User, course: Course) -> None:
+    """Raises 403 unless the user has been let into the course, and 409 for a second review."""
+    entered = Enrollment.objects.filter(user=user, course=course).exclude(status=Enrollment.Status.REVOKED)
+    if course.owner_id == user.pk or not entered.exists():
+        raise RuleBroken("not_enrolled", _("Only those who study the course review it."), status_code=403)
+    if Review.objects.filter(course=course, author=user).exists():
+        raise RuleBroken("already_reviewed", _("You have reviewed this course. Change that review instead."))
+
+
+def refresh_rating(course: Course) -> None:
+    """Counts the course's rating anew. Within the transaction of the review's change."""
+    lock_course(course)
+    totals = Review.objects.filter(course=course).aggregate(average=Avg("rating"), count=Count("pk"))
+    Course.objects.filter(pk=course.pk).update(
+        rating_average=round(totals["average"] or 0, 2), rating_count=totals["count"]
+    )
+
+
+# --- Changes of content ----------------------------------------------------------------------------------------------
+
+
+def lock_course(course: Course) -> Course:
+    """The course as it is now; nobody else changes it, or what it holds, until the transaction ends. 404 if it is gone.
+
+    The lock leaves the key alone: rows that refer to the course may be written meanwhile.
+    """
+    courses = Course.objects.select_for_update(of=("self",), no_key=True).select_related("owner")
+    return get_object_or_404(courses, pk=course.pk)
+
+
+def content_changed(course: Course, kind: str | None, summary: str = "") -> None:
+    """What every change of a course or its lessons entails: counts, search and, for what is published, the outbox.
+
+    Within the transaction of the change. `kind` is None for a change that nobody has to hear of.
+    """
+    course = lock_course(course)
+    Course.objects.filter(pk=course.pk).update(
+        lesson_count=Lesson.objects.filter(course=course).count(), updated_at=timezone.now()
+    )
+    index_course(course)
+    if kind is None or course.status != Course.Status.PUBLISHED:
+        return
+    CourseUpdate.objects.create(course=course, kind=kind, summary=summary[:300])
+    enqueue("materials.tasks.send_course_update_notification", str(course.pk))
+
+
+def index_course(course: Course, *, with_author: bool = True) -> None:
+    """Brings the course's search entry, and the vocabulary, up to date."""
+    lessons = course.lessons.values_list("title", "description")
+    texts = [course.title, course.description, *(text for lesson in lessons for text in lesson)]
+    texts += [course.category.title] if course.category else []
+    if with_author:
+        texts[:0] = [course.owner.full_name, course.owner.username or ""]
+    written = list(dict.fromkeys(words("\n".join(texts))))[:MAX_WORDS]
+    terms = dict.fromkeys(stem(word) for word in written)
+    CourseSearch.objects.update_or_create(course=course, defaults={"terms": " ".join(terms)})
+    spellings = {*written, *terms}
+    known = set(SearchTerm.objects.filter(deletion__in=spellings, term=F("deletion")).values_list("term", flat=True))
+    # In one order everywhere: two courses saved at once must not wait for each other's words.
+    pairs = sorted((deletion, word) for word in spellings - known for deletion in deletions(word) if deletion)
+    SearchTerm.objects.bulk_create(
+        [SearchTerm(deletion=deletion, term=word) for deletion, word in pairs],
+        batch_size=1000,
+        ignore_conflicts=True,
+    )
+
+
+# --- Update letters --------------------------------------------------------------------------------------------------
+
+
+def announce_updates(course_id: UUID | str) -> int:
+    """Writes one notification per subscriber about all changes that wait, unless a letter went out within the window.
+
+    Returns how many subscribers were written to. Safe to run twice, at once, or after a kill: a digest is claimed
+    first, and each of its notifications exists once.
+    """
+    claimed_at = _claim_digest(course_id, timezone.now())
+    if claimed_at is None:
+        return 0
+    course = Course.objects.get(pk=course_id)
+    updates = list(CourseUpdate.objects.filter(course=course, claimed_at=claimed_at))
+    written = 0
+    last_id = None
+    while True:
+        subscriptions = course.subscriptions.select_related("user").order_by("pk")
+        if last_id is not None:
+            subscriptions = subscriptions.filter(pk__gt=last_id)
+        batch = list(subscriptions[:SUBSCRIBERS_PER_BATCH])
+        if not batch:
+            break
+        last_id = batch[-1].pk
+        people = [subscription.user for subscription in batch if subscription.user.is_active]
+        notify([_update_notification(user, course, updates, claimed_at) for user in people])
+        written += len(people)
+    with transaction.atomic():
+        now = timezone.now()
+        CourseUpdate.objects.filter(course=course, claimed_at=claimed_at).update(announced_at=now)
+        # The window begins anew with the last letter: a long list took its time.
+        Course.objects.filter(pk=course.pk).update(announced_at=now)
+    return written
+
+
+@transaction.atomic
+def _claim_digest(course_id: UUID | str, now: datetime) -> datetime | None:
+    """The moment that names the digest to write now: a new one, or one whose writer died; None if there is nothing."""
+    course = Course.objects.select_for_update(no_key=True).filter(pk=course_id).first()
+    if course is None or course.status == Course.Status.DRAFT:
+        return None  # what has been taken back is announced when it is published again
+    waiting = CourseUpdate.objects.filter(course=course, announced_at__isnull=True)
+    abandoned = waiting.filter(claimed_at__isnull=False).order_by("claimed_at").first()
+    if abandoned is not None:
+        if course.digest_leased_until is not None and course.digest_leased_until > now:
+            return None
+        Course.objects.filter(pk=course.pk).update(digest_leased_until=now + DIGEST_LEASE)
+        return abandoned.claimed_at
+    if course.announced_at is not None and course.announced_at > now - settings.UPDATE_MAIL_WINDOW:
+        return None
+    if not course.subscriptions.filter(user__is_active=True).exists():
+        # Nobody to tell, so no letter goes out and no window begins: whoever subscribes next hears of the next change.
+        waiting.update(announced_at=now)
+        return None
+    if not waiting.update(claimed_at=now):
+        return None
+    Course.objects.filter(pk=course.pk).update(announced_at=now, digest_leased_until=now + DIGEST_LEASE)
+    return now
+
+
+def _update_notification(user: User, course: Course, updates: list[CourseUpdate], claimed_at: datetime) -> Notification:
+    with translation.override(user.language):
+        changes = "\n".join(f"• {update.get_kind_display()}: {update.summary}" for update in updates)
+        return Notification(
+            recipient=user,
+            kind=Notification.Kind.COURSE_UPDATED,
+            subject=_("“%(title)s” has been updated") % {"title": course.title},
+            message=_("What is new in the course “%(title)s”:\n\n%(changes)s")
+            % {"title": course.title, "changes": changes},
+            url=f"{settings.FRONTEND_URL}/courses/{course.pk}",
+            dedup_key=f"course_updated:{course.pk}:{claimed_at:%Y%m%d%H%M%S%f}",
+        )
+
+
+def courses_to_announce(now: datetime) -> list[UUID]:
+    """Courses with changes that wait and whose window has ended, or whose digest was left half written."""
+    open_window = Q(course__announced_at__isnull=True) | Q(course__announced_at__lte=now - settings.UPDATE_MAIL_WINDOW)
+    abandoned = Q(claimed_at__isnull=False) & (
+        Q(course__digest_leased_until__isnull=True) | Q(course__digest_leased_until__lte=now)
+    )
+    waiting = CourseUpdate.objects.filter(open_window | abandoned, announced_at__isnull=True)
+    waiting = waiting.exclude(course__status=Course.Status.DRAFT)
+    return list(waiting.order_by().values_list("course", flat=True).distinct())
+
+
+# --- Leaving ---------------------------------------------------------------------------------------------------------
+
+
+def anonymise_author(user: User) -> None:
+    """Archives the courses of someone who leaves: those who study them keep them. Reviews stay, without a name."""
+    Subscription.objects.filter(user=user).delete()
+    courses = Course.objects.filter(owner=user)
+    courses.update(status=Course.Status.ARCHIVED, updated_at=timezone.now())
+    for course in courses:
+        index_course(course, with_author=False)

@@ -1,0 +1,150 @@
+"""The demo's payments: one for everything that was bought, in agreement with what it opened, and some that failed."""
+
+from datetime import timedelta
+from random import Random
+from typing import NamedTuple
+
+from django.conf import settings
+from django.utils import timezone
+
+from common.demo import DemoError, delete_demo_rows, demo_id, demo_rows, other_rows, save_demo_rows
+from materials.models import Course, Enrollment, Lesson, LessonAccess
+from payments.models import Payment, item_field
+from users.models import Notification, User
+
+Statuses, Methods = Payment.Status, Payment.Method
+
+
+class Attempt(NamedTuple):
+    """Money that has not come, so nothing was opened."""
+
+    person: str
+    course: str
+    method: str
+    status: str
+    hours_ago: int
+
+
+ATTEMPTS = [
+    Attempt("polina", "python", Methods.CARD, Statuses.PENDING, 3),
+    Attempt("alina", "design", Methods.CASH, Statuses.PENDING, 20),
+    Attempt("nikita", "data", Methods.TRANSFER, Statuses.PENDING, 44),
+    Attempt("ruslan", "web", Methods.CARD, Statuses.FAILED, 5 * 24),
+    Attempt("student", "web", Methods.CARD, Statuses.CANCELED, 9 * 24),
+    Attempt("lidia", "python", Methods.CARD, Statuses.EXPIRED, 14 * 24),
+    Attempt("student", "data", Methods.CARD, Statuses.FAILED, 26 * 24),
+]
+# What became of money that came: (person, course) → status, method. The rest has simply succeeded.
+AFTERMATHS = {
+    ("kirill", "web"): (Statuses.REFUNDED, Methods.CARD),
+    ("gleb", "python"): (Statuses.REFUNDED, Methods.CASH),
+    ("artem", "ml"): (Statuses.DISPUTED, Methods.CARD),
+    ("vera", "design"): (Statuses.DISPUTED, Methods.CARD),
+    ("daria", "web"): (Statuses.PARTIALLY_REFUNDED, Methods.CARD),
+}
+
+
+def strangers() -> dict[str, int]:
+    return {"payments": other_rows(Payment).count()}
+
+
+def clear() -> None:
+    demo_rows(Notification).filter(kind=Notification.Kind.PAYMENT_SUCCEEDED).delete()
+    delete_demo_rows(Payment)
+
+
+def load(people: dict[str, User]) -> dict[str, int]:
+    """Raises DemoError if the people or the courses of the demo are not there."""
+    courses = demo_rows(Course).in_bulk()
+    needed = {demo_id("course", key) for _person, key in [*AFTERMATHS, *(attempt[:2] for attempt in ATTEMPTS)]}
+    bought = list(
+        demo_rows(Enrollment).filter(source=Enrollment.Source.PAYMENT).select_related("user", "course").order_by("pk")
+    )
+    if not bought or not needed <= courses.keys() or not {attempt.person for attempt in ATTEMPTS} <= people.keys():
+        raise DemoError("The people and courses of the demo are not there.")
+    payments = [payment_for_enrollment(enrollment) for enrollment in bought]
+    lessons = demo_rows(LessonAccess).filter(source=Enrollment.Source.PAYMENT).select_related("user", "lesson__course")
+    payments += [payment_for_lesson(access) for access in lessons]
+    payments += [attempted(attempt, people, courses[demo_id("course", attempt.course)]) for attempt in ATTEMPTS]
+    save_demo_rows(payments)
+    tell(people["student"], payments)
+    return {"payments": len(payments)}
+
+
+def build_payment(user: User, item: Course | Lesson, **fields: object) -> Payment:
+    """At today's price. No ids of Stripe's: it has never heard of these."""
+    course = item if isinstance(item, Course) else item.course
+    return Payment(
+        id=demo_id("payment", str(user.pk), str(item.pk)),
+        user=user,
+        title=item.title,
+        amount=item.price,
+        currency=course.currency,
+        **item_field(item),
+        **fields,
+    )
+
+
+def payment_for_enrollment(enrollment: Enrollment) -> Payment:
+    is_revoked = enrollment.status == Enrollment.Status.REVOKED
+    status = Statuses.REFUNDED if is_revoked else Statuses.SUCCEEDED
+    method = Random(str(enrollment.pk)).choices([Methods.CARD, Methods.TRANSFER, Methods.CASH], [6, 2, 1])[0]
+    if enrollment.course.currency != settings.DEFAULT_CURRENCY:
+        method = Methods.CARD
+    for key, aftermath in AFTERMATHS.items():
+        if enrollment.pk == demo_id("enrollment", *key):
+            status, method = aftermath
+    return build_payment(
+        enrollment.user,
+        enrollment.course,
+        payment_method=method,
+        status=status,
+        payment_date=enrollment.created_at,
+        created_at=enrollment.created_at - timedelta(minutes=4),
+        updated_at=enrollment.updated_at if status != Statuses.SUCCEEDED else enrollment.created_at,
+    )
+
+
+def payment_for_lesson(access: LessonAccess) -> Payment:
+    return build_payment(
+        access.user,
+        access.lesson,
+        status=Statuses.SUCCEEDED,
+        payment_date=access.created_at,
+        created_at=access.created_at - timedelta(minutes=3),
+    )
+
+
+def attempted(attempt: Attempt, people: dict[str, User], course: Course) -> Payment:
+    moment = timezone.now() - timedelta(hours=attempt.hours_ago)
+    return build_payment(
+        people[attempt.person],
+        course,
+        payment_method=attempt.method,
+        status=attempt.status,
+        payment_date=moment,
+        created_at=moment,
+    )
+
+
+def tell(user: User, payments: list[Payment]) -> None:
+    """The notifications that the user got for what they bought."""
+    save_demo_rows(
+        [
+            Notification(
+                id=demo_id("notification", "payment", str(payment.pk)),
+                recipient=user,
+                kind=Notification.Kind.PAYMENT_SUCCEEDED,
+                subject=f"Оплата получена: «{payment.title}»",
+                message=f"Мы получили {payment.amount} {payment.currency} за «{payment.title}». Доступ открыт.",
+                url=f"{settings.FRONTEND_URL}/courses/{payment.paid_course_id}",
+                is_read=True,
+                read_at=payment.payment_date + timedelta(hours=5),
+                email_status=Notification.EmailStatus.NONE,
+                dedup_key=f"payment_succeeded:{payment.pk}",
+                created_at=payment.payment_date,
+            )
+            for payment in payments
+            if payment.user == user and payment.paid_course_id and payment.status == Statuses.SUCCEEDED
+        ]
+    )

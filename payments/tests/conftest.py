@@ -1,0 +1,45 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from materials.models import Course, Lesson
+from materials.tests.factories import LessonFactory
+from payments.models import Payment
+from payments.stand_in import StandIn
+
+
+@pytest.fixture
+def api(api: APIClient) -> APIClient:
+    """A failure of the server is an answer, as it is to a browser."""
+    api.raise_request_exception = False
+    return api
+
+
+@pytest.fixture
+def buyer(client_for: Callable[[str], APIClient]) -> APIClient:
+    """The student's client."""
+    client = client_for("student")
+    client.raise_request_exception = False
+    return client
+
+
+@pytest.fixture
+def pending(buyer: APIClient, course: Course, stripe: StandIn) -> Payment:
+    """The student's open payment for the course, by card."""
+    answer = buyer.post("/api/payments/", {"paid_course": course.pk})
+    assert answer.status_code == 201, answer.json()
+    return Payment.objects.get(pk=answer.json()["payment_id"])
+
+
+@pytest.fixture
+def lesson_for_sale(course: Course) -> Lesson:
+    """A closed lesson of the course that is sold alone, for 150 RUB."""
+    return LessonFactory(course=course, order=10, title="Closures", price="150.00")
+
+
+@pytest.fixture
+def quick_timeout(settings: Any) -> None:
+    """Stripe is given up on after a fifth of a second. Ask for it before `stripe`."""
+    settings.STRIPE_TIMEOUT_SECONDS = 0.2

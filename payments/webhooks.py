@@ -1,0 +1,43 @@
+"""Where Stripe tells us what happened."""
+
+from django.db import DataError, transaction
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from common.background import enqueue
+from common.errors import RuleBroken
+from payments import gateway, services
+from payments.models import WebhookEvent
+
+
+@extend_schema(
+    summary="Stripe webhook",
+    request={"application/json": {"type": "object"}},
+    responses={200: OpenApiResponse(description="Noted."), 400: OpenApiResponse(description="Not signed by Stripe.")},
+)
+class WebhookView(APIView):
+    """Takes an event in, under its id, and processes it. Once the row is committed the answer is 200: what fails after
+    that is ours to repeat, not Stripe's."""
+
+    permission_classes = (AllowAny,)
+    authentication_classes = ()
+    throttle_classes = ()
+
+    def post(self, request: Request) -> Response:
+        try:
+            payload = gateway.read_event(request._request.body, request.headers.get("Stripe-Signature", ""))
+            with transaction.atomic():
+                event, _created = WebhookEvent.objects.get_or_create(
+                    stripe_event_id=payload["id"], defaults={"type": payload["type"], "payload": payload}
+                )
+        except gateway.InvalidSignatureError:
+            raise RuleBroken("invalid_signature", "The signature is not Stripe's.", status_code=400) from None
+        except (gateway.MalformedEventError, DataError, ValueError):
+            # The last two: what PostgreSQL cannot hold, such as an endless type or a NUL in a text.
+            raise RuleBroken("malformed_event", "This is no event.", status_code=400) from None
+        if not services.try_event(event):
+            enqueue("payments.tasks.process_webhook_event", str(event.pk))
+        return Response({"received": True})

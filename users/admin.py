@@ -1,0 +1,133 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from common.admin import ReadOnlyAdmin
+from users import services, tokens
+from users.models import Notification, TokenFamily, User
+
+
+class UserCreationForm(AdminUserCreationForm):
+    class Meta:
+        model = User
+        fields = ("email", "role")
+        field_classes = {"email": forms.EmailField}
+
+
+class UserForm(UserChangeForm):
+    class Meta(UserChangeForm.Meta):
+        model = User
+        field_classes = {"email": forms.EmailField}
+
+    def clean_username(self) -> str | None:
+        return self.cleaned_data["username"] or None
+
+
+@admin.register(User)
+class UserAdmin(BaseUserAdmin):
+    """People. They are put to sleep or anonymised, never deleted: their payments and certificates stay in the books."""
+
+    form = UserForm
+    add_form = UserCreationForm
+    list_display = ("email", "full_name", "role", "is_active", "city", "last_login", "date_joined")
+    list_filter = ("role", "is_active", "groups", "language")
+    search_fields = ("email", "username", "first_name", "last_name")
+    ordering = ("-date_joined",)
+    date_hierarchy = "date_joined"
+    show_full_result_count = False
+    list_per_page = 50
+    filter_horizontal = ("groups",)
+    readonly_fields = ("last_login", "last_seen_at", "date_joined", "deactivated_at", "deactivation_reason")
+    actions = ("deactivate", "wake", "anonymise")
+    fieldsets = (
+        (None, {"fields": ("email", "password")}),
+        (_("Person"), {"fields": ("username", "first_name", "last_name", "phone", "city", "avatar")}),
+        (_("Language and time"), {"fields": ("language", "time_zone")}),
+        (_("Rights"), {"fields": ("role", "groups", "is_superuser")}),
+        (_("Visits"), {"fields": ("email_verified_at", "date_joined", "last_login", "last_seen_at")}),
+        (_("Sleep"), {"fields": ("is_active", "deactivated_at", "deactivation_reason")}),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "role", "usable_password", "password1", "password2")}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        return fields if request.user.is_superuser else (*fields, "is_superuser")
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        if obj is not None and obj.is_superuser and not request.user.is_superuser:
+            return False
+        return super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and {"is_active", "password", "role"} & set(form.changed_data):
+            # What a token may do has changed: everyone signs in anew.
+            tokens.revoke_all(obj)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
+        response = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and response.status_code == 302:
+            tokens.revoke_all(User.objects.get(pk=id))
+        return response
+
+    @admin.action(description=_("Put to sleep"), permissions=["change"])
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        self._act(request, queryset.filter(is_active=True), lambda user: user.deactivate("admin"))
+
+    @admin.action(description=_("Wake up"), permissions=["change"])
+    def wake(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        asleep = queryset.filter(is_active=False).exclude(deactivation_reason="deleted")
+        self._act(request, asleep, lambda user: user.activate())
+
+    @admin.action(description=_("Anonymise: take the person out, keep the books"), permissions=["change"])
+    def anonymise(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        self._act(request, queryset, services.anonymise_user)
+
+    def _act(self, request: HttpRequest, users: QuerySet[User], act: Any) -> None:
+        done = 0
+        for user in users:
+            if self.has_change_permission(request, user) and user != request.user:
+                act(user)
+                done += 1
+        self.message_user(request, ngettext("%(n)s account", "%(n)s accounts", done) % {"n": done}, messages.SUCCESS)
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "recipient", "kind", "subject", "email_status", "email_sent_at", "is_read")
+    list_filter = ("kind", "email_status")
+    search_fields = ("recipient__email", "subject")
+    list_select_related = ("recipient",)
+    actions = ("send_again",)
+
+    @admin.action(description=_("Send the letters that failed once more"), permissions=["view"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:
+        failed = queryset.filter(email_status=Notification.EmailStatus.FAILED)
+        done = failed.update(email_status=Notification.EmailStatus.PENDING, email_attempts=0, email_leased_until=None)
+        self.message_user(request, ngettext("%(n)s letter", "%(n)s letters", done) % {"n": done}, messages.SUCCESS)
+
+
+@admin.register(TokenFamily)
+class TokenFamilyAdmin(admin.ModelAdmin):
+    """Sign-ins. Deleting one ends it."""
+
+    list_display = ("user", "created_at", "expires_at")
+    search_fields = ("user__email",)
+    list_select_related = ("user",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,294 @@
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce, Greatest, Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from common.models import EditableRow, Language, Row
+
+MODERATORS = "moderators"
+
+
+def validate_time_zone(value: str) -> None:
+    """An IANA name, such as Europe/Moscow."""
+    if value not in available_timezones():
+        raise ValidationError(_("There is no such time zone."), code="unknown_time_zone")
+
+
+def default_time_zone() -> str:
+    return settings.TIME_ZONE
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    def with_email(self, email: str) -> "UserQuerySet":
+        """Whoever has this address, compared without case."""
+        return self.alias(lower_email=Lower("email")).filter(lower_email=email.lower())
+
+    def with_username(self, username: str) -> "UserQuerySet":
+        """Whoever has this handle, compared without case."""
+        return self.alias(lower_username=Lower("username")).filter(lower_username=username.lower())
+
+    def for_request(self) -> "UserQuerySet":
+        """With all that permissions ask of the caller, so that a request loads its user in one query."""
+        in_group = User.groups.through.objects.filter(user=OuterRef("pk"), group__name=MODERATORS)
+        return self.annotate(in_moderators=Exists(in_group))
+
+    def visible_to(self, user: "User") -> "UserQuerySet":
+        """Whose profile the user may open: everyone active; those who left or sleep are for staff alone."""
+        if user.is_moderator or user.is_staff:
+            return self
+        return self.filter(is_active=True)
+
+    def listed_for(self, user: "User") -> "UserQuerySet":
+        """Staff list everyone; others themselves and the people who teach a published course."""
+        if user.is_moderator or user.is_staff:
+            return self
+        teaching = User.objects.filter(courses__status="published").values("pk")
+        return self.filter(Q(pk=user.pk) | Q(pk__in=teaching), is_active=True)
+
+    def inactive_since(self, moment: Any) -> "UserQuerySet":
+        """Active people whose last visit, the latest of login, token refresh and joining, was before the moment.
+
+        Staff and superusers are never among them.
+        """
+        last_visit = Greatest(
+            Coalesce("last_login", F("date_joined")), Coalesce("last_seen_at", F("date_joined")), "date_joined"
+        )
+        return (
+            self.filter(is_active=True, is_superuser=False)
+            .exclude(role=User.Role.ADMIN)
+            .alias(last_visit=last_visit)
+            .filter(last_visit__lt=moment)
+        )
+
+
+class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, **{"role": User.Role.ADMIN, "is_superuser": True, **fields})
+
+    def get_by_natural_key(self, email: str | None) -> "User":
+        return self.with_email(email or "").get()
+
+
+class User(AbstractBaseUser, PermissionsMixin, EditableRow):
+    """A person. Login is by email; `username` is a public handle and never a credential."""
+
+    class Role(models.TextChoices):
+        STUDENT = "student", _("Student")
+        TEACHER = "teacher", _("Teacher")
+        ADMIN = "admin", _("Admin")
+
+    email = models.EmailField(_("email"))
+    username = models.CharField(  # noqa: DJ001 - unique where there is one, so that "none" cannot be ""
+        _("username"),
+        max_length=30,
+        null=True,
+        blank=True,
+        # ASCII alone: databases disagree on the lower case of other letters, and look-alikes would pass for another.
+        validators=[
+            RegexValidator(r"^[A-Za-z0-9_.-]{3,30}\Z", _("3 to 30 letters, digits, dots, dashes and underscores."))
+        ],
+    )
+    first_name = models.CharField(_("first name"), max_length=100, blank=True)
+    last_name = models.CharField(_("last name"), max_length=100, blank=True)
+    phone = models.CharField(
+        _("phone"),
+        max_length=20,
+        blank=True,
+        validators=[RegexValidator(r"^\+?[0-9 ()-]{5,20}\Z", _("A phone number, such as +7 900 123-45-67."))],
+    )
+    city = models.CharField(_("city"), max_length=100, blank=True)
+    avatar = models.ImageField(_("avatar"), upload_to="public/avatars", blank=True)
+    role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.STUDENT)
+    language = models.CharField(_("language"), max_length=2, choices=Language.choices, default=Language.RUSSIAN)
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, default=default_time_zone, validators=[validate_time_zone]
+    )
+    email_verified_at = models.DateTimeField(_("email verified at"), null=True, blank=True)
+    last_seen_at = models.DateTimeField(_("last token refresh"), null=True, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    deactivated_at = models.DateTimeField(_("deactivated at"), null=True, blank=True)
+    deactivation_reason = models.CharField(_("reason of deactivation"), max_length=50, blank=True)
+    date_joined = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
+    token_version = models.PositiveIntegerField(
+        default=0, editable=False, help_text=_("Access tokens of an earlier version are refused.")
+    )
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = []
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        ordering = ("-date_joined", "-id")
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="users_email_unique"),
+            models.UniqueConstraint(Lower("username"), name="users_username_unique"),
+        ]
+        indexes = [
+            models.Index(fields=["date_joined"]),
+            models.Index(fields=["last_login"], condition=Q(is_active=True), name="users_active_last_login"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def is_staff(self) -> bool:
+        """Django's name for the admin role; superusers are admins whatever their role says."""
+        return self.role == self.Role.ADMIN or self.is_superuser
+
+    @is_staff.setter
+    def is_staff(self, value: bool) -> None:
+        if value:
+            self.role = self.Role.ADMIN
+        elif self.role == self.Role.ADMIN:
+            self.role = self.Role.STUDENT
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """Admins may do everything in Django admin; what only superusers may do, its pages say themselves."""
+        return (self.is_active and self.is_staff) or super().has_perm(perm, obj)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return (self.is_active and self.is_staff) or super().has_module_perms(app_label)
+
+    @property
+    def is_moderator(self) -> bool:
+        if not hasattr(self, "in_moderators"):
+            self.in_moderators = self.groups.filter(name=MODERATORS).exists()
+        return self.in_moderators
+
+    @property
+    def may_edit_all_content(self) -> bool:
+        return self.is_staff or self.is_moderator
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+    def get_short_name(self) -> str:
+        return self.first_name or self.email
+
+    def deactivate(self, reason: str) -> None:
+        """Refuses every login and token from now on."""
+        self.is_active = False
+        self.deactivated_at = timezone.now()
+        self.deactivation_reason = reason
+        self.save(update_fields=["is_active", "deactivated_at", "deactivation_reason", "updated_at"])
+        self.refuse_access_tokens()
+
+    def activate(self) -> None:
+        self.is_active = True
+        self.deactivated_at = None
+        self.deactivation_reason = ""
+        self.save(update_fields=["is_active", "deactivated_at", "deactivation_reason", "updated_at"])
+
+    def refuse_access_tokens(self) -> None:
+        """All that have been issued so far. Counted by the database: two at once must not end at one number."""
+        User.objects.filter(pk=self.pk).update(token_version=F("token_version") + 1, updated_at=timezone.now())
+        self.refresh_from_db(fields=["token_version", "updated_at"])
+
+
+class TokenFamily(Row):
+    """All refresh tokens that descend from one login. Only the newest is alive; using an older one ends the family."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="token_families", verbose_name=_("user"))
+    current_jti = models.CharField(max_length=64)
+    expires_at = models.DateTimeField(_("expires at"), db_index=True)
+
+    class Meta:
+        verbose_name = _("sign-in")
+        verbose_name_plural = _("sign-ins")
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class NotificationQuerySet(models.QuerySet["Notification"]):
+    def to_send(self) -> "NotificationQuerySet":
+        """Letters that wait, and those whose sender died with them in hand."""
+        return self.filter(
+            Q(email_status=Notification.EmailStatus.PENDING),
+            Q(email_leased_until__isnull=True) | Q(email_leased_until__lt=timezone.now()),
+        )
+
+    def to_send_by(self, lease: UUID | None) -> "NotificationQuerySet":
+        """Letters in the hand of the worker that holds this lease."""
+        return self.filter(email_lease=lease, email_status=Notification.EmailStatus.PENDING)
+
+
+class Notification(Row):
+    """Something a person is told, and at the same time the outbox of letters.
+
+    `dedup_key` makes writing one idempotent: a task that runs twice notifies once.
+    """
+
+    class Kind(models.TextChoices):
+        COURSE_UPDATED = "course_updated", _("Course updated")
+        ENROLLED = "enrolled", _("Enrolled")
+        PAYMENT_SUCCEEDED = "payment_succeeded", _("Payment succeeded")
+        ACCOUNT_DEACTIVATED = "account_deactivated", _("Account deactivated")
+        ANNOUNCEMENT = "announcement", _("Announcement")
+
+    class EmailStatus(models.TextChoices):
+        NONE = "none", _("No letter")
+        PENDING = "pending", _("Pending")
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Failed")
+
+    LEASE = timedelta(minutes=2)
+    MAX_ATTEMPTS = 10
+
+    recipient = models.ForeignKey(User, models.CASCADE, related_name="notifications", verbose_name=_("recipient"))
+    kind = models.CharField(_("kind"), max_length=30, choices=Kind.choices)
+    subject = models.CharField(_("subject"), max_length=255)
+    message = models.TextField(_("message"))
+    url = models.CharField(_("link"), max_length=500, blank=True)
+    is_read = models.BooleanField(_("read"), default=False)
+    read_at = models.DateTimeField(_("read at"), null=True, blank=True)
+    email_status = models.CharField(
+        _("letter"), max_length=10, choices=EmailStatus.choices, default=EmailStatus.PENDING
+    )
+    email_sent_at = models.DateTimeField(_("letter sent at"), null=True, blank=True)
+    email_attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    email_leased_until = models.DateTimeField(null=True, blank=True, editable=False)
+    email_lease = models.UUIDField(null=True, blank=True, editable=False)
+    email_error = models.CharField(_("last error"), max_length=255, blank=True)
+    dedup_key = models.CharField(max_length=120)
+
+    objects = NotificationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("notification")
+        verbose_name_plural = _("notifications")
+        ordering = ("-created_at", "-id")
+        constraints = [
+            models.UniqueConstraint(fields=["recipient", "dedup_key"], name="users_notification_once"),
+        ]
+        indexes = [
+            models.Index(fields=["recipient", "-created_at"]),
+            models.Index(
+                fields=["email_leased_until"], condition=Q(email_status="pending"), name="users_notification_to_send"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.subject}"

@@ -1,0 +1,213 @@
+"""The shapes of people and of what opens the door to them."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+from rest_framework.exceptions import AuthenticationFailed
+
+from common.fields import OptionalBooleanField
+from common.uploads import ImageField
+from users import services, tokens
+from users.models import User
+
+
+class UsernameField(serializers.CharField):
+    """A unique handle, or null."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        validators = User._meta.get_field("username").validators
+        super().__init__(**{"required": False, "allow_null": True, "max_length": 30, **kwargs})
+        self.validators += validators
+
+
+def check_username_is_free(username: str | None, *, except_for: User | None = None) -> None:
+    if username is None:
+        return
+    holders: QuerySet[User] = User.objects.with_username(username)
+    if except_for:
+        holders = holders.exclude(pk=except_for.pk)
+    if holders.exists():
+        raise services.taken("username")
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A teacher",
+            {"email": "anna@example.com", "password": "correct-horse-7", "first_name": "Анна", "role": "teacher"},
+            request_only=True,
+        )
+    ]
+)
+class RegisterSerializer(serializers.ModelSerializer):
+    email = serializers.EmailField(max_length=254)
+    password = serializers.CharField(write_only=True, max_length=128, trim_whitespace=False)
+    username = UsernameField()
+    role = serializers.ChoiceField(choices=[User.Role.STUDENT, User.Role.TEACHER], default=User.Role.STUDENT)
+
+    class Meta:
+        model = User
+        fields = ("email", "password", "first_name", "last_name", "username", "phone", "city", "role")
+
+    def validate_email(self, value: str) -> str:
+        if User.objects.with_email(value).exists():
+            raise serializers.ValidationError(_("A user with this email already exists."), code="unique")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        check_username_is_free(attrs.get("username"))
+        described = {name: attrs.get(name, "") for name in ("email", "first_name", "last_name", "username")}
+        try:
+            validate_password(attrs["password"], User(**described))
+        except DjangoValidationError as error:
+            problems = serializers.as_serializer_error(error)["non_field_errors"]
+            raise serializers.ValidationError({"password": problems}) from None
+        return attrs
+
+    def create(self, validated_data: dict[str, Any]) -> User:
+        return services.register_user(language=get_language() or settings.LANGUAGE_CODE, **validated_data)
+
+    def to_representation(self, instance: User) -> dict[str, Any]:
+        return ProfileSerializer(instance, context=self.context).data
+
+
+class TaughtCourseSerializer(serializers.Serializer):
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+
+
+class OwnerSerializer(serializers.ModelSerializer):
+    """A person as everyone sees them on a card."""
+
+    class Meta:
+        model = User
+        fields = ("id", "username", "first_name", "avatar", "role", "date_joined")
+        read_only_fields = fields
+
+
+class PublicProfileSerializer(OwnerSerializer):
+    """A person as everyone signed in sees them: no email, last name, phone or city."""
+
+    courses = serializers.SerializerMethodField()
+
+    class Meta(OwnerSerializer.Meta):
+        fields = (*OwnerSerializer.Meta.fields, "courses")
+        read_only_fields = fields
+
+    @extend_schema_field(TaughtCourseSerializer(many=True))
+    def get_courses(self, user: User) -> Any:
+        """The published courses; prefetched by the view."""
+        return TaughtCourseSerializer(user.published_courses, many=True).data
+
+
+class ProfileSerializer(serializers.ModelSerializer):
+    """A person as they see themselves, and as staff see them."""
+
+    username = UsernameField()
+    avatar = ImageField(required=False, allow_null=True)
+    is_moderator = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = User
+        fields = (
+            "id",
+            "email",
+            "email_verified_at",
+            "username",
+            "first_name",
+            "last_name",
+            "phone",
+            "city",
+            "avatar",
+            "role",
+            "is_moderator",
+            "language",
+            "time_zone",
+            "is_active",
+            "date_joined",
+            "last_login",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("email", "email_verified_at", "role", "is_active", "date_joined", "last_login")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        check_username_is_free(attrs.get("username"), except_for=self.instance)
+        return attrs
+
+    def update(self, instance: User, validated_data: dict[str, Any]) -> User:
+        replaced = instance.avatar.name if "avatar" in validated_data else ""
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        # Only what was sent: the person may have been put to sleep since this request has loaded them.
+        instance.save(update_fields=[*validated_data, "updated_at"])
+        if replaced:
+            instance.avatar.storage.delete(replaced)
+        return instance
+
+
+class AdminProfileSerializer(ProfileSerializer):
+    """The same for an admin, who also sets the role and puts accounts to sleep or wakes them."""
+
+    is_active = OptionalBooleanField(required=False)
+
+    class Meta(ProfileSerializer.Meta):
+        read_only_fields = ("email", "email_verified_at", "date_joined", "last_login")
+
+    def validate_is_active(self, value: bool) -> bool:
+        if value and self.instance.deactivation_reason == services.DELETED:
+            raise serializers.ValidationError(_("Whoever left cannot be brought back."), code="deleted")
+        return value
+
+    def update(self, instance: User, validated_data: dict[str, Any]) -> User:
+        is_active = validated_data.pop("is_active", instance.is_active)
+        user = super().update(instance, validated_data)
+        if user.is_active and not is_active:
+            user.deactivate("admin")
+        elif is_active and not user.is_active:
+            user.activate()
+        return user
+
+
+class TokenPairSerializer(serializers.Serializer):
+    access = serializers.CharField(read_only=True)
+    refresh = serializers.CharField()
+
+
+class TokenObtainSerializer(serializers.Serializer):
+    email = serializers.EmailField(write_only=True)
+    password = serializers.CharField(write_only=True, max_length=128, trim_whitespace=False)
+    access = serializers.CharField(read_only=True)
+    refresh = serializers.CharField(read_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        user = authenticate(self.context["request"], email=attrs["email"], password=attrs["password"])
+        if user is None:
+            raise AuthenticationFailed(_("No active account with these credentials."), code="no_active_account")
+        User.objects.filter(pk=user.pk).update(last_login=timezone.now())
+        return tokens.issue_pair(user)
+
+
+class TokenRefreshSerializer(serializers.Serializer):
+    refresh = serializers.CharField()
+    access = serializers.CharField(read_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        return tokens.rotate(attrs["refresh"])
+
+
+class TokenVerifySerializer(serializers.Serializer):
+    token = serializers.CharField(write_only=True)
+
+
+class LogoutSerializer(serializers.Serializer):
+    refresh = serializers.CharField(write_only=True)

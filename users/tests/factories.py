@@ -1,0 +1,43 @@
+from typing import Any
+
+import factory
+from django.contrib.auth.models import Group
+
+from users.models import MODERATORS, Notification, User
+
+PASSWORD = "correct-horse-7"
+
+
+class UserFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    email = factory.Sequence(lambda n: f"user{n}@test.io")
+    first_name = factory.Sequence(lambda n: f"Name{n}")
+    password = factory.django.Password(PASSWORD)
+
+
+class TeacherFactory(UserFactory):
+    role = User.Role.TEACHER
+
+
+class AdminFactory(UserFactory):
+    role = User.Role.ADMIN
+
+
+class ModeratorFactory(UserFactory):
+    @factory.post_generation
+    def group(self, create: bool, extracted: Any, **kwargs: Any) -> None:
+        self.groups.add(Group.objects.get_or_create(name=MODERATORS)[0])
+
+
+class NotificationFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Notification
+
+    recipient = factory.SubFactory(UserFactory)
+    kind = Notification.Kind.ANNOUNCEMENT
+    subject = "Subject"
+    message = "Message"
+    dedup_key = factory.Sequence(lambda n: f"key{n}")

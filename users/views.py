@@ -1,0 +1,214 @@
+"""Registration, tokens and profiles."""
+
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema, extend_schema_view
+from rest_framework import generics, mixins, status, viewsets
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from common.errors import invalid
+from common.ids import UUID_PATTERN
+from users import services, tokens
+from users.models import User
+from users.permissions import IsSelfOrAdmin
+from users.serializers import (
+    AdminProfileSerializer,
+    LogoutSerializer,
+    ProfileSerializer,
+    PublicProfileSerializer,
+    RegisterSerializer,
+    TokenObtainSerializer,
+    TokenPairSerializer,
+    TokenRefreshSerializer,
+    TokenVerifySerializer,
+)
+
+ANY_PROFILE = PolymorphicProxySerializer(
+    component_name="AnyProfile",
+    serializers=[ProfileSerializer, PublicProfileSerializer],
+    resource_type_field_name=None,
+)
+
+
+@extend_schema(summary="Register", request=RegisterSerializer, responses={201: ProfileSerializer})
+class RegisterView(generics.CreateAPIView):
+    """A student or a teacher joins. A weak password or a taken email, in any case of letters, is a 400."""
+
+    queryset = User.objects.all()
+    serializer_class = RegisterSerializer
+    permission_classes = (AllowAny,)
+    authentication_classes = ()
+    throttle_scope = "register"
+
+
+class _TokenView(generics.GenericAPIView):
+    """Reads credentials of some kind and answers with what the serializer makes of them."""
+
+    permission_classes = (AllowAny,)
+    authentication_classes = ()
+    www_authenticate_realm = "api"
+
+    def get_authenticate_header(self, request: Request) -> str:
+        return f'Bearer realm="{self.www_authenticate_realm}"'
+
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        return Response(serializer.validated_data)
+
+
+@extend_schema(
+    summary="Log in",
+    responses={200: TokenPairSerializer, 401: OpenApiResponse(description="Wrong email or password, or no account.")},
+)
+class TokenObtainView(_TokenView):
+    """Email and password for a pair of tokens. The answer for an unknown email is that for a wrong password."""
+
+    serializer_class = TokenObtainSerializer
+    throttle_scope = "login"
+
+
+@extend_schema(
+    summary="Refresh the tokens",
+    responses={200: TokenPairSerializer, 401: OpenApiResponse(description="Expired, dead, or used before.")},
+)
+class TokenRefreshView(_TokenView):
+    """A refresh token for a new pair, once. Using a token again ends every token that descends from its login."""
+
+    serializer_class = TokenRefreshSerializer
+
+
+@extend_schema(
+    summary="Verify a token",
+    responses={200: OpenApiResponse(description="It is alive."), 401: OpenApiResponse(description="It is not.")},
+)
+class TokenVerifyView(_TokenView):
+    serializer_class = TokenVerifySerializer
+
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        tokens.verify(serializer.validated_data["token"])
+        return Response({})
+
+
+@extend_schema(summary="Log out", request=LogoutSerializer, responses={204: None})
+class LogoutView(APIView):
+    """Ends the sign-in that one of my refresh tokens belongs to."""
+
+    def post(self, request: Request) -> Response:
+        serializer = LogoutSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        if not tokens.revoke(serializer.validated_data["refresh"], user=request.user):
+            raise invalid("refresh", "token_not_valid", _("This is not one of your refresh tokens."))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+@extend_schema(summary="Log out everywhere", request=None, responses={204: None})
+class LogoutAllView(APIView):
+    """Ends all my sign-ins; access tokens die at once too."""
+
+    def post(self, request: Request) -> Response:
+        tokens.revoke_all(request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+@extend_schema_view(
+    create=extend_schema(summary="Register", request=RegisterSerializer, responses={201: ProfileSerializer}),
+    list=extend_schema(
+        summary="List people",
+        responses=PolymorphicProxySerializer(
+            component_name="AnyProfile",
+            serializers=[ProfileSerializer, PublicProfileSerializer],
+            resource_type_field_name=None,
+            many=True,
+        ),
+    ),
+    retrieve=extend_schema(summary="Open a profile", responses=ANY_PROFILE),
+    update=extend_schema(summary="Change a profile", request=ProfileSerializer, responses=ProfileSerializer),
+    partial_update=extend_schema(
+        summary="Change parts of a profile", request=ProfileSerializer, responses=ProfileSerializer
+    ),
+    destroy=extend_schema(summary="Delete an account", description="Anonymises it; the books stay."),
+)
+class UserViewSet(
+    mixins.CreateModelMixin,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.UpdateModelMixin,
+    mixins.DestroyModelMixin,
+    viewsets.GenericViewSet,
+):
+    """People: everyone's public profiles; one's own, and for staff everyone's, in full."""
+
+    queryset = User.objects.all()
+    serializer_class = ProfileSerializer
+    permission_classes = (IsAuthenticated, IsSelfOrAdmin)
+    lookup_value_regex = UUID_PATTERN
+    ordering_fields = ("date_joined",)
+    ordering = ("-date_joined",)
+
+    def get_permissions(self) -> list[Any]:
+        if self.action == "create":
+            return [AllowAny()]
+        return [IsAuthenticated()] if self.action in {"list", "retrieve"} else super().get_permissions()
+
+    def get_throttles(self) -> list[Any]:
+        self.throttle_scope = "register" if self.action == "create" else None
+        return super().get_throttles()
+
+    def get_queryset(self) -> QuerySet[User]:
+        user = self.request.user
+        people = User.objects.listed_for(user) if self.action == "list" else User.objects.visible_to(user)
+        # The model is reached over the relation: people come before courses, and import nothing of theirs.
+        published = User.courses.rel.related_model.objects.filter(status="published").only("id", "title", "owner")
+        return people.for_request().prefetch_related(Prefetch("courses", published, to_attr="published_courses"))
+
+    def get_serializer_class(self) -> type[Serializer]:
+        user = self.request.user
+        if self.action == "create":
+            return RegisterSerializer
+        if not user.is_authenticated:
+            return ProfileSerializer  # only the schema comes here without a person
+        if user.is_staff:
+            return AdminProfileSerializer
+        if user.is_moderator or self._is_own():
+            return ProfileSerializer
+        return PublicProfileSerializer
+
+    def _is_own(self) -> bool:
+        return str(self.request.user.pk) == str(self.kwargs.get("pk", "")).lower()
+
+    def check_object_permissions(self, request: Request, obj: User) -> None:
+        super().check_object_permissions(request, obj)
+        if self.action not in {"list", "retrieve"} and obj.is_superuser and not request.user.is_superuser:
+            raise PermissionDenied(_("Only a superuser changes a superuser."))
+
+    def perform_destroy(self, instance: User) -> None:
+        services.anonymise_user(instance)
+
+
+@extend_schema_view(
+    get=extend_schema(summary="My profile"),
+    put=extend_schema(summary="Change my profile"),
+    patch=extend_schema(summary="Change parts of my profile"),
+    delete=extend_schema(summary="Delete my account", description="Anonymises it; the books stay."),
+)
+class MeView(generics.RetrieveUpdateDestroyAPIView):
+    """The caller's own profile."""
+
+    queryset = User.objects.all()
+    serializer_class = ProfileSerializer
+
+    def get_object(self) -> User:
+        return self.request.user
+
+    def perform_destroy(self, instance: User) -> None:
+        services.anonymise_user(instance)
