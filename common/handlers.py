@@ -26,7 +26,7 @@ SERVER_ERROR = _("Something broke on our side. We have been told.")
 class ExceptionHandler(BaseExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if isinstance(exc, ProtectedError | RestrictedError):
-            return RuleBroken("in_use", _("There are payments for this, so it cannot be deleted. Archive it instead."))
+            return RuleBroken("in_use", _("People have paid for this or worked on it: it cannot be deleted."))
         if isinstance(exc, IntegrityError):
             # Two requests raced past the validators; the database let one through. (A constraint that no validator
             # mirrors would show here too, which is why it is logged.)

@@ -25,6 +25,8 @@ class Registry:
 
 # (user) -> None, inside the transaction that anonymises the user.
 anonymisers = Registry()
+# (request | None) -> Serializer: the app's members of the dashboard; without a request, their shape alone.
+dashboards = Registry()
 # (people: dict[str, User]) -> dict[str, int]: creates the app's demo data and says how many rows of what. The part of
 # `users` fills `people`, those after it look people up there: people["student"].
 demo_loaders = Registry()

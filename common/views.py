@@ -8,6 +8,7 @@ from typing import Any
 from csp.constants import SELF, UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.conf import settings
+from django.core.exceptions import SuspiciousFileOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils import translation
@@ -59,10 +60,10 @@ def alive(request: HttpRequest) -> HttpResponse:
 
 
 def public_file(request: HttpRequest, path: str) -> HttpResponseBase:
-    """`/media/public/…`: pictures that anyone may see."""
+    """`/media/public/…`: pictures that anyone may see. No `..` in the path leads out of that folder."""
     try:
-        return serve(request, path, document_root=str(settings.MEDIA_ROOT))
-    except OSError:  # no file system has so long a name
+        return serve(request, path, document_root=str(settings.MEDIA_ROOT / "public"))
+    except (OSError, SuspiciousFileOperation):  # no file system has so long a name
         raise Http404 from None
 
 

@@ -83,6 +83,7 @@ INSTALLED_APPS = [
     "users",
     "materials",
     "payments",
+    "assignments",
 ]
 
 MIDDLEWARE = [
@@ -194,6 +195,7 @@ if WHITENOISE_USE_FINDERS:
 MAX_JSON_BYTES = 2 * 1024 * 1024
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
 MAX_IMAGE_PIXELS = 25_000_000
+MAX_DOCUMENT_BYTES = 20 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_JSON_BYTES
 FILE_UPLOAD_PERMISSIONS = 0o644
 
@@ -237,6 +239,8 @@ COURSE_AUTHOR_ROLES: list[str] = read(
     "COURSE_AUTHOR_ROLES", ["student", "teacher", "admin"], some_of("student", "teacher", "admin")
 )
 UPDATE_MAIL_WINDOW = timedelta(hours=read("UPDATE_MAIL_WINDOW_HOURS", 4, positive))
+
+COMPLETED_COURSE_DAYS: int = read("COMPLETED_COURSE_DAYS", 30, positive)
 
 # --- Money -----------------------------------------------------------------------------------------------------------
 
@@ -311,6 +315,22 @@ CELERY_BEAT_SCHEDULE = {
     "send-pending-emails": {
         "task": "users.tasks.send_pending_emails",
         "schedule": crontab(),
+    },
+    "expire-enrollments": {
+        "task": "materials.tasks.expire_enrollments",
+        "schedule": crontab(hour="0", minute="10"),
+    },
+    "remove-completed-courses": {
+        "task": "materials.tasks.remove_completed_courses",
+        "schedule": crontab(hour="0", minute="20"),
+    },
+    "close-expired-attempts": {
+        "task": "assignments.tasks.close_expired_attempts",
+        "schedule": crontab(),
+    },
+    "remind-due-assignments": {
+        "task": "assignments.tasks.remind_due_assignments",
+        "schedule": crontab(minute="5"),
     },
     "deactivate-inactive-users": {
         "task": "users.tasks.deactivate_inactive_users",
@@ -424,6 +444,15 @@ SPECTACULAR_SETTINGS = {
         "RoleEnum": "users.models.User.Role",
         "PaymentStatusEnum": "payments.models.Payment.Status",
         "PaymentMethodEnum": "payments.models.Payment.Method",
+        "EnrollmentStatusEnum": "materials.models.Enrollment.Status",
+        "SubmissionStatusEnum": "assignments.models.Submission.Status",
+        "GradeStatusEnum": [("graded", "Graded"), ("returned", "Returned")],
+        "CertificateStatusEnum": "assignments.models.Certificate.Status",
+        "RevokedStatusEnum": [("revoked", "Revoked")],
+        "VerificationStatusEnum": [("valid", "valid"), ("revoked", "revoked")],
+        "QuestionKindEnum": "assignments.models.Question.Kind",
+        "RemainingKindEnum": [("lesson", "lesson"), ("assignment", "assignment"), ("quiz", "quiz")],
+        "GradebookItemKindEnum": [("assignment", "assignment"), ("quiz", "quiz")],
     },
 }
 

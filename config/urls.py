@@ -11,6 +11,7 @@ from payments.views import ReturnView
 api = [
     path("", include("users.urls")),
     path("", include("payments.urls")),
+    path("", include("assignments.urls")),
     path("", include("materials.urls")),
 ]
 
@@ -27,7 +28,7 @@ urlpatterns = [
     path("healthz/", views.alive, name="alive"),
     path("readyz/", views.ReadyView.as_view(), name="ready"),
     # Pictures that anyone may see. Everything else under MEDIA_ROOT is reached through the API alone.
-    re_path(r"^media/(?P<path>public/.+)$", views.public_file),
+    re_path(r"^media/public/(?P<path>.+)$", views.public_file),
 ]
 
 handler400 = "common.handlers.bad_request"

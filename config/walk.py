@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,10 @@ class Walk:
         self.paying()
         self.updating()
         self.history()
+        self.working()
+        self.studying()
+        self.examining()
+        self.certifying()
         self.deactivating()
 
     def people(self) -> None:
@@ -198,6 +202,73 @@ class Walk:
         first = payments["results"][0]
         _check((first["status"], first["amount"]) == ("succeeded", "1490.00"), "1490.00 RUB, succeeded")
 
+    def working(self) -> None:
+        _title("The teacher asks for work; the student hands it in, twice")
+        lesson = f"{self.course}lessons/{self.lessons[1]['id']}/"
+        asked = {"title": "Карта неба", "due_at": _in_a_week(), "max_score": 100, "late_penalty_percent_per_day": 10}
+        assignment = self.teacher.ask("POST", f"{lesson}assignments/", asked, expect=201)
+        path = f"{lesson}assignments/{assignment['id']}/submissions/"
+        first = self.student.ask("POST", path, {"text": "Вот моя карта"}, expect=201)
+        look_again = {"status": "returned", "feedback": "Не хватает Ориона"}
+        self.teacher.ask("POST", f"{path}{first['id']}/grade/", look_again)
+        second = self.student.ask("PUT", f"{path}{first['id']}/", {"text": "Вот моя карта, с Орионом"})
+        _check(second["version"] == 2, "returned, and handed in again as version 2")
+        too_much = self.teacher.ask("POST", f"{path}{second['id']}/grade/", {"score": 101}, expect=400)
+        _check(too_much["errors"][0]["attr"] == "score", "a score over the maximum is refused, naming the field")
+        stale = self.teacher.ask("POST", f"{path}{first['id']}/grade/", {"score": 90}, expect=409)
+        _check(stale["code"] == "stale_version", "a grade for the version that was replaced is refused")
+        graded = self.teacher.ask("POST", f"{path}{second['id']}/grade/", {"score": 90, "feedback": "Отлично"})
+        _check((graded["status"], graded["score"]) == ("graded", 90), "graded: 90 of 100")
+
+    def studying(self) -> None:
+        _title("The student completes the lessons")
+        self.exam = self.teacher.ask("POST", f"{self.course}quizzes/", FINAL_QUIZ, expect=201)["id"]
+        for lesson in self.lessons:
+            progress = self.student.ask("POST", f"/api/lessons/{lesson['id']}/complete/")
+        _check(progress["percent"] == 100, "all three lessons are done")
+        _check([item["kind"] for item in progress["remaining"]] == ["quiz"], "what remains is the final quiz")
+
+    def examining(self) -> None:
+        _title("The final quiz: the server keeps the time and the key")
+        attempts = f"{self.course}quizzes/{self.exam}/attempts/"
+        attempt = self.student.ask("POST", attempts, expect=201)
+        _check("is_correct" not in str(attempt), "nothing in the attempt tells which choice is right")
+        again = self.student.ask("POST", attempts)
+        _check(again["id"] == attempt["id"], "while it is open, it is given back, in the same order")
+        single, number = attempt["questions"]
+        wrong = [{"question": number["id"], "number": 9}]
+        result = self.student.ask("POST", f"{attempts}{attempt['id']}/submit/", {"answers": wrong})
+        _check(not result["passed"], f"a first try: {result['score']} %, not passed")
+        attempt = self.student.ask("POST", attempts, expect=201)
+        sun = next(choice["id"] for choice in single["choices"] if choice["text"] == "Солнце")
+        right = [{"question": single["id"], "choices": [sun]}, {"question": number["id"], "number": 8}]
+        self.student.ask("PUT", f"{attempts}{attempt['id']}/answers/", {"answers": right})
+        result = self.student.ask("POST", f"{attempts}{attempt['id']}/submit/")
+        _check(result["passed"], f"a second try: {result['score']} %, passed")
+        exhausted = self.student.ask("POST", attempts, expect=403)
+        _check(exhausted["code"] == "attempts_exhausted", "there is no third one")
+
+    def certifying(self) -> None:
+        _title("The course is completed, and anyone may verify the certificate")
+        progress = self.student.ask("GET", f"{self.course}progress/")
+        _check(progress["completed_at"] and not progress["remaining"], "nothing remains to be done")
+        certificates = self.student.ask("GET", "/api/users/certificates/")["results"]
+        _check(len(certificates) == 1, "one certificate has been issued, by itself")
+        certificate = certificates[0]
+        pdf = self.student.session.get(f"{self.base}/api/users/certificates/{certificate['id']}/pdf/", timeout=15)
+        _check(
+            pdf.content.startswith(b"%PDF-"), f"number {certificate['number']}, as a PDF of {len(pdf.content)} bytes"
+        )
+        anyone = Person(self.base, "Anyone")
+        verified = anyone.ask("GET", f"/api/certificates/verify/{certificate['verification_code']}/")
+        _check(verified["valid"] and verified["student_name"] == "Ilya", "without signing in: valid, and whose it is")
+        late = {"title": "Туманности"}
+        self.teacher.ask("POST", f"{self.course}lessons/", late, expect=201)
+        after = self.student.ask("GET", f"{self.course}progress/")
+        _check(
+            after["completed_at"] == progress["completed_at"], "a lesson that is added afterwards takes nothing back"
+        )
+
     def deactivating(self) -> None:
         _title("Whoever has not visited for 30 days is put to sleep")
         from django.utils import timezone
@@ -217,6 +288,27 @@ class Walk:
         regular.ask("GET", "/api/users/me/")
         regular.log_in(PASSWORD)
         _done("last seen 29 days ago: as before")
+
+
+FINAL_QUIZ = {
+    "title": "Итоговый тест",
+    "is_final": True,
+    "passing_score": 60,
+    "allowed_attempts": 2,
+    "time_limit_minutes": 30,
+    "questions": [
+        {
+            "kind": "single",
+            "text": "Какая звезда ближе всех к нам?",
+            "choices": [{"text": "Сириус", "is_correct": False}, {"text": "Солнце", "is_correct": True}],
+        },
+        {"kind": "number", "text": "Сколько планет в Солнечной системе?", "correct_number": 8, "tolerance": 0},
+    ],
+}
+
+
+def _in_a_week() -> str:
+    return (datetime.now(UTC) + timedelta(days=7)).isoformat()
 
 
 # --- Telling, checking, waiting --------------------------------------------------------------------------------------

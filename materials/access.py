@@ -12,13 +12,20 @@ from rest_framework import status
 from rest_framework.exceptions import NotAuthenticated
 
 from common.errors import RuleBroken
-from materials.models import Course, Enrollment, Lesson
+from materials.models import Course, Enrollment, Lesson, LessonAccess, LessonCompletion
 from materials.models.content import Viewer
+from users.models import User
 
 NOT_ENROLLED = "not_enrolled"
 PAYMENT_REQUIRED = "payment_required"
 ACCESS_EXPIRED = "access_expired"
 PREVIOUS_LESSON_REQUIRED = "previous_lesson_required"
+
+NOTHING: frozenset[str] = frozenset()
+# One's own work and its grades stay readable when access has run out, and when a lesson is put before them later.
+READING_OWN_WORK = frozenset({ACCESS_EXPIRED, PREVIOUS_LESSON_REQUIRED})
+# So does what has been begun go on.
+GOING_ON = frozenset({PREVIOUS_LESSON_REQUIRED})
 
 TEXTS = {
     NOT_ENROLLED: _("Enroll in the course to open this lesson."),
@@ -43,7 +50,7 @@ def set_locks(
         reason: str | None
         if managed or lesson.is_preview or lesson.is_bought:
             reason = None
-        elif course_reason is None and course.sequential and not previous_completed:
+        elif course_reason is None and course.sequential and not (previous_completed or lesson.is_completed):
             reason = PREVIOUS_LESSON_REQUIRED
         else:
             reason = course_reason
@@ -57,6 +64,12 @@ def _course_lock(course: Course, status: str | None, expires_at: datetime | None
     if status == Enrollment.Status.EXPIRED:
         return ACCESS_EXPIRED
     return NOT_ENROLLED if course.is_free else PAYMENT_REQUIRED
+
+
+def _enrollment_lock(course: Course, enrollment: Enrollment | None) -> str | None:
+    if enrollment is None:
+        return _course_lock(course, None, None)
+    return _course_lock(course, enrollment.status, enrollment.expires_at)
 
 
 def set_outline_locks(user: Viewer, courses: Iterable[Course]) -> None:
@@ -98,11 +111,50 @@ def set_lesson_locks(user: Viewer, lessons: Iterable[Lesson]) -> None:
         lesson.is_completed = same is not None and same.is_completed
 
 
-def check_open(user: Viewer, lesson: Lesson) -> None:
-    """Returns if the user may open the lesson; else 401 for the anonymous and 403 with the reason as its code."""
+def check_open(user: Viewer, lesson: Lesson, *, ignoring: frozenset[str] = NOTHING) -> None:
+    """Returns if the user may open the lesson; else 401 for the anonymous and 403 with the reason as its code.
+
+    `ignoring` names reasons that do not count here: `READING_OWN_WORK`, `GOING_ON`.
+    """
     set_lesson_locks(user, [lesson])
-    if lesson.lock_reason is None:
+    _refuse(user, lesson.lock_reason, ignoring)
+
+
+def check_course_open(
+    user: Viewer, course: Course, *, after_lessons: bool = False, ignoring: frozenset[str] = NOTHING
+) -> None:
+    """The same for what belongs to the course as a whole. `after_lessons` is for what stands behind the last lesson,
+    such as a final quiz: in a sequential course all lessons come first."""
+    reason = None
+    if not course.is_managed_by(user):
+        enrollment = user.enrollments.filter(course=course).first() if user.is_authenticated else None
+        reason = _enrollment_lock(course, enrollment)
+        if reason is None and after_lessons and course.sequential:
+            done = LessonCompletion.objects.filter(enrollment=enrollment, completed_at__isnull=False)
+            undone = course.lessons.exclude(pk__in=done.values("lesson"))
+            reason = PREVIOUS_LESSON_REQUIRED if undone.exists() else None
+    _refuse(user, reason, ignoring)
+
+
+def _refuse(user: Viewer, reason: str | None, ignoring: frozenset[str]) -> None:
+    if reason is None or reason in ignoring:
         return
     if not user.is_authenticated:
         raise NotAuthenticated
-    raise RuleBroken(lesson.lock_reason, TEXTS[lesson.lock_reason], status_code=status.HTTP_403_FORBIDDEN)
+    raise RuleBroken(reason, TEXTS[reason], status_code=status.HTTP_403_FORBIDDEN)
+
+
+def check_enrolled(user: User, course: Course, *, ignoring: frozenset[str] = NOTHING) -> Enrollment:
+    """The user's enrollment, if it is open; else 403. Who may look (a preview, one's own course) is no student yet."""
+    enrollment = user.enrollments.filter(course=course).first()
+    reason = _enrollment_lock(course, enrollment)
+    if enrollment is not None and (reason is None or reason in ignoring):
+        return enrollment
+    reason = NOT_ENROLLED if reason is None or course.owner_id == user.pk else reason
+    raise RuleBroken(reason, TEXTS[reason], status_code=status.HTTP_403_FORBIDDEN)
+
+
+def check_may_study(user: User, course: Course, lesson: Lesson | None = None) -> Enrollment | LessonAccess:
+    """What lets the user work here: the lesson bought on its own, or their open enrollment; else 403."""
+    bought = user.lesson_accesses.filter(lesson=lesson).first() if lesson is not None else None
+    return bought or check_enrolled(user, course)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from common.admin import ReadOnlyAdmin
+from common.background import enqueue
 from materials import services
 from materials.models import (
     Attachment,
@@ -129,6 +130,7 @@ class LessonAdmin(admin.ModelAdmin):
     def delete_model(self, request: HttpRequest, obj: Lesson) -> None:
         super().delete_model(request, obj)
         services.content_changed(obj.course, CourseUpdate.Kind.LESSON_REMOVED, obj.title)
+        enqueue("assignments.tasks.complete_finished_enrollments", str(obj.course.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Lesson]) -> None:
         for lesson in queryset.select_related("course__owner"):

@@ -8,12 +8,13 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.reverse import reverse
 
 from common.errors import invalid
 from common.fields import OptionalBooleanField
 from common.ids import UUID_PATTERN
 from common.money import check_price
-from common.uploads import ImageField
+from common.uploads import DocumentField, ImageField
 from materials.links import normalise_youtube_url, validate_no_foreign_links
 from materials.models import Attachment, Category, Course, Enrollment, Lesson, Review
 from materials.models.content import default_currency
@@ -71,11 +72,26 @@ class CategoryFieldSchema(OpenApiSerializerFieldExtension):
 
 
 class AttachmentSerializer(serializers.ModelSerializer):
-    url = serializers.URLField(max_length=500, help_text="An https link to YouTube is shown as a video.")
+    """Either a file or a link. A file is given out by the API alone, to whoever may open the lesson."""
+
+    file = DocumentField(required=False, allow_null=True)
+    url = serializers.URLField(max_length=500, required=False, allow_null=True)
 
     class Meta:
         model = Attachment
-        fields = ("id", "title", "url", "created_at")
+        fields = ("id", "title", "file", "url", "created_at")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        file, url = attrs.get("file") or "", attrs.get("url") or ""
+        if bool(file) == bool(url):
+            raise invalid("url", "exactly_one_source", _("Send either a file or a link."))
+        return {**attrs, "file": file, "url": url}
+
+    def to_representation(self, attachment: Attachment) -> dict[str, Any]:
+        data = super().to_representation(attachment)
+        kwargs = {"lesson_pk": attachment.lesson_id, "pk": attachment.pk}
+        address = reverse("lesson-attachment-file", kwargs=kwargs, request=self.context.get("request"))
+        return {**data, "file": address if attachment.file else None, "url": attachment.url or None}
 
 
 class PartialSaveMixin:
@@ -211,6 +227,9 @@ class LessonSerializer(PartialSaveMixin, serializers.ModelSerializer):
     is_locked = serializers.SerializerMethodField()
     lock_reason = serializers.SerializerMethodField()
     is_completed = serializers.BooleanField(read_only=True)
+    position_seconds = serializers.IntegerField(
+        read_only=True, default=0, help_text="Where the caller has stopped the video."
+    )
 
     class Meta:
         model = Lesson
@@ -232,6 +251,7 @@ class LessonSerializer(PartialSaveMixin, serializers.ModelSerializer):
             "is_locked",
             "lock_reason",
             "is_completed",
+            "position_seconds",
             "created_at",
             "updated_at",
         )
@@ -257,7 +277,7 @@ class LessonSerializer(PartialSaveMixin, serializers.ModelSerializer):
 
     @extend_schema_field(AttachmentSerializer(many=True, allow_null=True))
     def get_attachments(self, lesson: Lesson) -> Any:
-        return AttachmentSerializer(lesson.attachments.all(), many=True).data
+        return AttachmentSerializer(lesson.attachments.all(), many=True, context=self.context).data
 
     @extend_schema_field(serializers.JSONField(allow_null=True))
     def get_video(self, lesson: Lesson) -> None:

@@ -1,11 +1,12 @@
 """Rules over several rows: enrolling, subscribing, reviewing, announcing changes, keeping the search up to date."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Avg, Count, F, Q
+from django.db.models import Avg, Count, F, Q, QuerySet
 from django.db.models.functions import Greatest
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -20,6 +21,7 @@ from materials.models import (
     Enrollment,
     Lesson,
     LessonAccess,
+    LessonCompletion,
     Review,
     SearchTerm,
     Subscription,
@@ -30,6 +32,7 @@ from users.services import notify
 
 MAX_WORDS = 5000
 SUBSCRIBERS_PER_BATCH = 500
+ENROLLMENTS_PER_BATCH = 1000
 # A digest whose writer has been silent this long is taken over by another.
 DIGEST_LEASE = timedelta(minutes=2)
 
@@ -68,15 +71,34 @@ def grant_access(*, user: User, course: Course, source: str) -> Enrollment:
     )
     if created or enrollment.status == Enrollment.Status.REVOKED:
         Course.objects.filter(pk=course.pk).update(enrollment_count=F("enrollment_count") + 1)
-    if created:
-        return enrollment
-    completed = enrollment.completed_at is not None
-    enrollment.status = Enrollment.Status.COMPLETED if completed else Enrollment.Status.ACTIVE
-    enrollment.source = source
-    enrollment.expires_at = expires_at
-    enrollment.removed_at = None
-    enrollment.save(update_fields=["status", "source", "expires_at", "removed_at", "updated_at"])
+    enters = created or not enrollment.is_open
+    if not created:
+        completed = enrollment.completed_at is not None
+        enrollment.status = Enrollment.Status.COMPLETED if completed else Enrollment.Status.ACTIVE
+        enrollment.source = source
+        enrollment.expires_at = expires_at
+        enrollment.removed_at = None
+        enrollment.save(update_fields=["status", "source", "expires_at", "removed_at", "updated_at"])
+    if enters:
+        notify([_enrolled_notification(user, course, enrollment)])
+    if not created and enrollment.completed_at is None:
+        # The last grade may have come while they were away.
+        enqueue("assignments.tasks.complete_finished_enrollments", str(course.pk))
     return enrollment
+
+
+def _enrolled_notification(user: User, course: Course, enrollment: Enrollment) -> Notification:
+    with translation.override(user.language):
+        return Notification(
+            recipient=user,
+            kind=Notification.Kind.ENROLLED,
+            subject=_("You are enrolled in “%(title)s”") % {"title": course.title},
+            message=_("The course “%(title)s” is open to you. Enjoy it!") % {"title": course.title},
+            url=f"{settings.FRONTEND_URL}/courses/{course.pk}",
+            email_status=Notification.EmailStatus.NONE,
+            # Entering again, after leaving or when access has run out, is news again.
+            dedup_key=f"enrolled:{enrollment.pk}:{enrollment.updated_at:%Y%m%d%H%M%S%f}",
+        )
 
 
 def grant_lesson_access(*, user: User, lesson: Lesson, source: str) -> LessonAccess:
@@ -98,6 +120,50 @@ def leave_course(*, user: User, course: Course) -> None:
     free = mine.filter(source=Enrollment.Source.FREE).exclude(status=Enrollment.Status.REVOKED)
     closed = free.update(status=Enrollment.Status.REVOKED)
     Course.objects.filter(pk=course.pk).update(enrollment_count=Greatest(F("enrollment_count") - closed, 0))
+
+
+def expire_enrollments(now: datetime) -> int:
+    """Writes down that access has run out; the gate has been closed since that very moment. Says for how many."""
+    past = Enrollment.objects.filter(status=Enrollment.Status.ACTIVE, expires_at__lte=now)
+    return _update_in_batches(past, status=Enrollment.Status.EXPIRED, updated_at=now)
+
+
+def remove_completed_courses(now: datetime) -> int:
+    """Takes courses out of their students' cabinets `COMPLETED_COURSE_DAYS` after completion. Says how many."""
+    completed = Enrollment.objects.filter(
+        status=Enrollment.Status.COMPLETED,
+        removed_at__isnull=True,
+        completed_at__lte=now - timedelta(days=settings.COMPLETED_COURSE_DAYS),
+    )
+    return _update_in_batches(completed, removed_at=now, updated_at=now)
+
+
+def _update_in_batches(enrollments: QuerySet[Enrollment], **values: Any) -> int:
+    """Each batch is a transaction of its own; what has been updated falls out of the queryset."""
+    done = 0
+    while batch := list(enrollments.values_list("pk", flat=True)[:ENROLLMENTS_PER_BATCH]):
+        done += enrollments.filter(pk__in=batch).update(**values)
+    return done
+
+
+# --- Progress --------------------------------------------------------------------------------------------------------
+
+
+def complete_lesson(*, enrollment: Enrollment, lesson: Lesson) -> None:
+    """The student is done with the lesson. Safe to call again, and from two places at once: the first time counts."""
+    LessonCompletion.objects.get_or_create(enrollment=enrollment, lesson=lesson)
+    LessonCompletion.objects.filter(enrollment=enrollment, lesson=lesson, completed_at__isnull=True).update(
+        completed_at=timezone.now()
+    )
+    # The dashboard begins with what the student was last busy with.
+    Enrollment.objects.filter(pk=enrollment.pk).update(updated_at=timezone.now())
+
+
+def note_position(*, enrollment: Enrollment, lesson: Lesson, seconds: int) -> None:
+    """Where the student has stopped the lesson's video."""
+    LessonCompletion.objects.update_or_create(
+        enrollment=enrollment, lesson=lesson, defaults={"position_seconds": seconds}
+    )
 
 
 # --- Subscriptions and reviews ---------------------------------------------------------------------------------------

@@ -17,6 +17,18 @@ def send_course_update_notification(course_id: str) -> int:
 
 
 @shared_task
+def expire_enrollments() -> int:
+    """Daily. Returns for how many access has run out."""
+    return services.expire_enrollments(timezone.now())
+
+
+@shared_task
+def remove_completed_courses() -> int:
+    """Daily: what was completed long ago leaves the cabinet. Returns how many courses did."""
+    return services.remove_completed_courses(timezone.now())
+
+
+@shared_task
 def announce_pending_updates() -> int:
     """Every minute: windows that ended, and whatever a broker outage swallowed."""
     written = 0

@@ -1,11 +1,14 @@
 """The catalogue, courses, lessons and what hangs on them."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema, extend_schema_view
@@ -18,12 +21,14 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
+from common.background import enqueue
 from common.errors import RuleBroken, invalid
 from common.ids import UUID_PATTERN
 from common.schema import problems
+from common.uploads import download
 from materials import access, services
 from materials.filters import CourseFilter, LessonFilter, ReviewFilter
-from materials.models import Attachment, Category, Course, CourseUpdate, Lesson, Review
+from materials.models import Attachment, Category, Course, CourseUpdate, Lesson, LessonCompletion, Review
 from materials.models.content import Viewer, next_order
 from materials.permissions import MayAuthor, MayChangeReview, MayManageCourse
 from materials.serializers import (
@@ -282,6 +287,8 @@ class LessonPages(mixins.ListModelMixin, viewsets.GenericViewSet):
     def lessons(self) -> QuerySet[Lesson]:
         user = self.request.user
         lessons = Lesson.objects.filter(course__in=Course.objects.visible_to(user).values("pk"))
+        stopped = LessonCompletion.objects.filter(lesson=OuterRef("pk"), enrollment__user=user.pk)
+        lessons = lessons.annotate(position_seconds=Coalesce(Subquery(stopped.values("position_seconds")[:1]), 0))
         return lessons.for_viewer(user).select_related("course__owner").prefetch_related("attachments")
 
     def paginate_queryset(self, queryset: QuerySet[Lesson]) -> Any:
@@ -331,6 +338,7 @@ class LessonPages(mixins.ListModelMixin, viewsets.GenericViewSet):
             services.lock_course(lesson.course)
             lesson.delete()
             services.content_changed(lesson.course, CourseUpdate.Kind.LESSON_REMOVED, lesson.title)
+            enqueue("assignments.tasks.complete_finished_enrollments", str(lesson.course.pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _check_order(self, course: Course, order: int | None, except_for: Lesson | None = None) -> None:
@@ -438,9 +446,18 @@ class AttachmentViewSet(
             services.content_changed(lesson.course, CourseUpdate.Kind.LESSON_CHANGED, lesson.title)
         return Response(serializer.data, status=status.HTTP_201_CREATED)
 
+    @extend_schema(summary="Download an attachment", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @action(detail=True)
+    def file(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        attachment = self.get_object()
+        kind = attachment.file.name.rpartition(".")[2]
+        return download(attachment.file, f"{attachment.title}.{kind}")
+
     @transaction.atomic
     def perform_destroy(self, instance: Attachment) -> None:
         instance.delete()
+        if instance.file:
+            transaction.on_commit(partial(instance.file.storage.delete, instance.file.name))
         services.content_changed(instance.lesson.course, CourseUpdate.Kind.LESSON_CHANGED, instance.lesson.title)
 
 

@@ -8,8 +8,9 @@ class UsersConfig(AppConfig):
 
     def ready(self) -> None:
         from common import registry
-        from users import demo
+        from users import demo, views
 
+        registry.dashboards.register(views.dashboard_part)
         registry.demo_loaders.register(demo.load)
         registry.demo_clearers.register(demo.clear)
         registry.demo_strangers.register(demo.strangers)

@@ -244,6 +244,11 @@ class Notification(Row):
     class Kind(models.TextChoices):
         COURSE_UPDATED = "course_updated", _("Course updated")
         ENROLLED = "enrolled", _("Enrolled")
+        SUBMISSION_GRADED = "submission_graded", _("Submission graded")
+        SUBMISSION_RETURNED = "submission_returned", _("Submission returned")
+        COMMENT_ADDED = "comment_added", _("Comment added")
+        CERTIFICATE_ISSUED = "certificate_issued", _("Certificate issued")
+        DUE_SOON = "due_soon", _("Due soon")
         PAYMENT_SUCCEEDED = "payment_succeeded", _("Payment succeeded")
         ACCOUNT_DEACTIVATED = "account_deactivated", _("Account deactivated")
         ANNOUNCEMENT = "announcement", _("Announcement")

@@ -211,3 +211,10 @@ class TokenVerifySerializer(serializers.Serializer):
 
 class LogoutSerializer(serializers.Serializer):
     refresh = serializers.CharField(write_only=True)
+
+
+class UnreadSerializer(serializers.Serializer):
+    """This app's members of the dashboard."""
+
+    unread_notifications = serializers.IntegerField()
+    unread_messages = serializers.IntegerField()

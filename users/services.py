@@ -121,9 +121,10 @@ def _deactivation_letter(user: User) -> dict[str, str]:
 
 
 def notify(notifications: Iterable[Notification]) -> None:
-    """Writes the notifications, each once by its `dedup_key`, and asks for their letters to be sent."""
-    Notification.objects.bulk_create(notifications, batch_size=500, ignore_conflicts=True)
-    enqueue("users.tasks.send_pending_emails")
+    """Writes the notifications, each once by its `dedup_key`, and asks for the letters of those that have one."""
+    written = Notification.objects.bulk_create(notifications, batch_size=500, ignore_conflicts=True)
+    if any(notification.email_status == Notification.EmailStatus.PENDING for notification in written):
+        enqueue("users.tasks.send_pending_emails")
 
 
 def send_letters() -> int:

@@ -13,6 +13,7 @@ urlpatterns = [
     path("auth/token/verify/", views.TokenVerifyView.as_view(), name="token-verify"),
     path("auth/logout/", views.LogoutView.as_view(), name="logout"),
     path("auth/logout/all/", views.LogoutAllView.as_view(), name="logout-all"),
+    path("users/me/dashboard/", views.DashboardView.as_view(), name="dashboard"),
     path("users/me/", views.MeView.as_view(), name="me"),
     path("", include(router.urls)),
 ]

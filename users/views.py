@@ -1,5 +1,6 @@
 """Registration, tokens and profiles."""
 
+import copy
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
@@ -15,8 +16,9 @@ from rest_framework.views import APIView
 
 from common.errors import invalid
 from common.ids import UUID_PATTERN
+from common.registry import dashboards
 from users import services, tokens
-from users.models import User
+from users.models import Notification, User
 from users.permissions import IsSelfOrAdmin
 from users.serializers import (
     AdminProfileSerializer,
@@ -28,6 +30,7 @@ from users.serializers import (
     TokenPairSerializer,
     TokenRefreshSerializer,
     TokenVerifySerializer,
+    UnreadSerializer,
 )
 
 ANY_PROFILE = PolymorphicProxySerializer(
@@ -212,3 +215,26 @@ class MeView(generics.RetrieveUpdateDestroyAPIView):
 
     def perform_destroy(self, instance: User) -> None:
         services.anonymise_user(instance)
+
+
+class DashboardView(generics.GenericAPIView):
+    """What the caller is in the middle of. Each app adds its members."""
+
+    @extend_schema(summary="My dashboard")
+    def get(self, request: Request) -> Response:
+        parts = dashboards.call_each(request)
+        return Response({name: value for part in parts for name, value in part.data.items()})
+
+    def get_serializer_class(self) -> type[Serializer]:
+        """For the schema: the members of every part."""
+        fields = {name: field for part in dashboards.call_each(None) for name, field in part.fields.items()}
+        return type("DashboardSerializer", (Serializer,), {name: copy.deepcopy(f) for name, f in fields.items()})
+
+
+def dashboard_part(request: Request | None) -> UnreadSerializer:
+    """For the registry: this app's members of the dashboard; without a request, their shape alone."""
+    if request is None:
+        return UnreadSerializer()
+    unread = Notification.objects.filter(recipient=request.user, is_read=False).count()
+    # There are no messages yet; the app that brings them counts them.
+    return UnreadSerializer({"unread_notifications": unread, "unread_messages": 0})

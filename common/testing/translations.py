@@ -11,7 +11,7 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-APPS = ("common", "users", "materials", "payments", "config")
+APPS = ("common", "users", "materials", "payments", "assignments", "config")
 PO = Path("common/locale/ru/LC_MESSAGES/django.po")
 KEYWORDS = {**DEFAULT_KEYWORDS, "gettext_lazy": None, "ngettext_lazy": (1, 2), "pgettext_lazy": ((1, "c"), 2)}
 

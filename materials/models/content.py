@@ -161,6 +161,11 @@ class Course(EditableRow):
     def is_free(self) -> bool:
         return self.price == 0
 
+    @property
+    def gives_certificate(self) -> bool:
+        """What a student makes is free and gives none, whatever it says."""
+        return self.certificate_enabled and (self.owner.role != User.Role.STUDENT or self.owner.is_staff)
+
     def is_managed_by(self, user: Viewer) -> bool:
         """Whether the user sees all of it and may edit it."""
         return user.is_authenticated and (self.owner_id == user.pk or user.may_edit_all_content)
@@ -179,7 +184,7 @@ class LessonQuerySet(models.QuerySet["Lesson"]):
         enrolled = user.enrollments.open_at(timezone.now()).values("course")
         bought = user.lesson_accesses.values("lesson")
         skipped = Lesson.objects.filter(course=OuterRef("course"), order__lt=OuterRef("order")).for_viewer(user)
-        reached = Q(course__sequential=False) | ~Exists(skipped.filter(is_completed=False))  # type: ignore[misc] # for_viewer adds it
+        reached = Q(course__sequential=False) | Q(is_completed=True) | ~Exists(skipped.filter(is_completed=False))  # type: ignore[misc] # for_viewer adds it
         return self.filter(
             Q(course__owner=user) | Q(is_preview=True) | Q(pk__in=bought) | (Q(course__in=enrolled) & reached)
         )

@@ -20,6 +20,23 @@ class EnrollmentQuerySet(models.QuerySet["Enrollment"]):
             status__in=[Enrollment.Status.ACTIVE, Enrollment.Status.COMPLETED],
         )
 
+    def in_cabinet(self) -> "EnrollmentQuerySet":
+        """What a person has on the desk: not what they left, what was taken back, or what they completed long ago."""
+        return self.filter(removed_at__isnull=True).exclude(status=Enrollment.Status.REVOKED)
+
+    def with_current_status(self, status: str) -> "EnrollmentQuerySet":
+        """By `Enrollment.current_status`."""
+        past = Q(expires_at__lte=timezone.now())
+        if status == Enrollment.Status.ACTIVE:
+            return self.filter(~past | Q(expires_at__isnull=True), status=status)
+        if status == Enrollment.Status.EXPIRED:
+            return self.filter(Q(status=status) | (past & Q(status=Enrollment.Status.ACTIVE)))
+        return self.filter(status=status)
+
+    def not_revoked(self) -> "EnrollmentQuerySet":
+        """Everybody who counts as a student of the course, past ones too."""
+        return self.exclude(status=Enrollment.Status.REVOKED)
+
 
 class Enrollment(EditableRow):
     """A person in a course. Access to content hangs on this row, and on `LessonAccess`, alone."""
@@ -52,17 +69,32 @@ class Enrollment(EditableRow):
         constraints = [models.UniqueConstraint(fields=["user", "course"], name="materials_enrollment_once")]
         indexes = [
             models.Index(fields=["course", "-created_at"]),
+            models.Index(fields=["user", "-created_at", "-id"]),
             models.Index(fields=["created_at"]),
+            models.Index(fields=["expires_at"], condition=Q(status="active"), name="materials_enrollment_to_expire"),
+            models.Index(
+                fields=["completed_at"],
+                condition=Q(status="completed", removed_at__isnull=True),
+                name="materials_enrollment_to_remove",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.user_id} in {self.course_id}"
 
     @property
+    def is_past(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    @property
     def is_open(self) -> bool:
         """Whether it opens the content now."""
-        expired = self.expires_at is not None and self.expires_at <= timezone.now()
-        return self.status in {self.Status.ACTIVE, self.Status.COMPLETED} and not expired
+        return self.status in {self.Status.ACTIVE, self.Status.COMPLETED} and not self.is_past
+
+    @property
+    def current_status(self) -> str:
+        """The status as it is at this moment: the task that writes `expired` down comes by once a day."""
+        return self.Status.EXPIRED if self.status == self.Status.ACTIVE and self.is_past else self.status
 
 
 class LessonAccess(Row):

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 from django.apps import apps
+from django.core.files.base import ContentFile
 from django.urls import URLPattern, get_resolver, resolve
 
 from conftest import CAST
@@ -61,6 +62,13 @@ TABLE = [
     ("GET", "/api/lessons/{lesson}/attachments/", None, (401, 403, 200, 200, 403, 200, 200)),
     ("POST", "/api/lessons/{lesson}/attachments/", ATTACHMENT, (401, 403, 403, 201, 403, 403, 201)),
     ("DELETE", "/api/lessons/{lesson}/attachments/{attachment}/", None, (401, 403, 403, 204, 403, 403, 204)),
+    ("GET", "/api/lessons/{lesson}/attachments/{attachment}/file/", None, (401, 403, 200, 200, 403, 200, 200)),
+    (
+        "GET",
+        "/api/courses/{course}/lessons/{lesson}/attachments/{attachment}/file/",
+        None,
+        (401, 403, 200, 200, 403, 200, 200),
+    ),
     ("GET", "/api/courses/{course}/lessons/{lesson}/attachments/", None, (401, 403, 200, 200, 403, 200, 200)),
     ("POST", "/api/courses/{course}/lessons/{lesson}/attachments/", ATTACHMENT, (401, 403, 403, 201, 403, 403, 201)),
     (
@@ -99,7 +107,7 @@ def ids(request, db):
     return {
         "course": course.pk,
         "lesson": lesson.pk,
-        "attachment": AttachmentFactory(lesson=lesson).pk,
+        "attachment": AttachmentFactory(lesson=lesson, url="", file=ContentFile(b"text", name="notes.txt")).pk,
         "review": ReviewFactory(course=course, author=reviewer).pk,
         "category": CategoryFactory().pk,
     }

@@ -1,6 +1,9 @@
 """What accompanies a lesson."""
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from materials.models import Attachment, Course
 from materials.tests.factories import AttachmentFactory, LessonFactory
@@ -184,3 +187,56 @@ def test_lessons_bring_them_where_they_are_open(client_for, course, lesson, who,
 
     shown = lines[1]["attachments"]
     assert shown is None if not seen else [line["id"] for line in shown] == [str(attachment.pk)]
+
+
+# --- Files -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_file(client_for, lesson):
+    notes = SimpleUploadedFile("Конспект.txt", "Привет".encode())
+
+    created = client_for("teacher").post(url(lesson), {"title": "Конспект", "file": notes}, format="multipart")
+
+    assert created.status_code == 201, created.json()
+    assert created.json()["url"] is None
+    answer = client_for("enrolled").get(created.json()["file"])
+    assert b"".join(answer).decode() == "Привет"
+    assert answer.headers["Content-Disposition"].startswith("attachment; filename*=utf-8''")
+
+
+@pytest.mark.parametrize(
+    ("body", "attr", "code"),
+    [
+        ({"title": "Both", "url": "https://example.com/", "file": ("a.txt", b"a")}, "url", "exactly_one_source"),
+        ({"title": "Neither"}, "url", "exactly_one_source"),
+        ({"title": "A program", "file": ("a.exe", b"MZ")}, "file", "unsupported"),
+        ({"title": "A page in disguise", "file": ("a.pdf", b"<html>")}, "file", "mismatch"),
+    ],
+)
+def test_refused_files(client_for, lesson, body, attr, code):
+    sent = {name: SimpleUploadedFile(*value) if name == "file" else value for name, value in body.items()}
+
+    answer = client_for("teacher").post(url(lesson), sent, format="multipart")
+
+    assert answer.status_code == 400
+    assert [(error["attr"], error["code"]) for error in answer.json()["errors"]] == [(attr, code)]
+    assert not Attachment.objects.exists()
+
+
+def test_a_file_goes_with_its_attachment(client_for, lesson, django_capture_on_commit_callbacks):
+    attachment = AttachmentFactory(lesson=lesson, url="", file=ContentFile(b"text", name="notes.txt"))
+
+    with django_capture_on_commit_callbacks(execute=True):
+        client_for("teacher").delete(url(lesson, attachment))
+
+    assert not default_storage.exists(attachment.file.name)
+
+
+def test_a_link_has_no_file(client_for, lesson):
+    assert client_for("enrolled").get(f"{url(lesson, AttachmentFactory(lesson=lesson))}file/").status_code == 404
+
+
+def test_the_bare_address_of_a_file_leads_nowhere(client_for, lesson):
+    attachment = AttachmentFactory(lesson=lesson, url="", file=ContentFile(b"text", name="notes.txt"))
+
+    assert client_for("enrolled").get(f"/media/{attachment.file.name}").status_code == 404

@@ -124,7 +124,7 @@ def test_the_notification(buyer, pending, student, course, settings, language, w
 
     by_status(buyer, pending)
 
-    told = Notification.objects.get(recipient=student)
+    told = Notification.objects.get(recipient=student, kind="payment_succeeded")
     assert word in told.subject
     assert "1000.00 RUB" in told.message
     assert told.url == f"{settings.FRONTEND_URL}/courses/{course.pk}"

@@ -238,13 +238,13 @@ def test_the_page_is_at_home_under_the_csp(api, pending, stripe, status):
 
     page = Page(answer.text)
     assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
-    assert page.loaded == ["/static/payments/return.css"]
+    assert page.loaded == ["/static/common/page.css"]
     assert page.inline == []
     assert not {"script", "style", "iframe", "form"} & set(page.tags)
 
 
 def test_its_style_is_served(api):
-    assert finders.find("payments/return.css")
+    assert finders.find("common/page.css")
 
 
 @pytest.mark.parametrize("status", ["succeeded", "expired", "refunded"])

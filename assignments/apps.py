@@ -1,0 +1,19 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class AssignmentsConfig(AppConfig):
+    name = "assignments"
+    verbose_name = _("Studying")
+
+    def ready(self) -> None:
+        from assignments import demo
+        from assignments.services import certificates
+        from assignments.views import learning
+        from common import registry
+
+        registry.anonymisers.register(certificates.anonymise_student)
+        registry.dashboards.register(learning.dashboard_part)
+        registry.demo_loaders.register(demo.load)
+        registry.demo_clearers.register(demo.clear)
+        registry.demo_strangers.register(demo.strangers)

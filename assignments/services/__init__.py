@@ -1,0 +1,1 @@
+"""Rules over several rows. Locks are taken in one order everywhere: submission or attempt, then enrollment."""

@@ -1,0 +1,206 @@
+"""How far people have come in their courses, and when a course is completed."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import CharField, F, QuerySet, UUIDField, Value
+from django.db.models.functions import Cast
+from django.utils import timezone
+
+from assignments.models import Assignment, Attempt, Certificate, Quiz, Submission
+from assignments.services import certificates
+from materials.models import Course, Enrollment, Lesson, LessonCompletion
+from users.models import User
+
+KINDS = LESSON, ASSIGNMENT, QUIZ = "lesson", "assignment", "quiz"
+LAST = 2_000_000_000  # behind every lesson
+COURSES_ON_DASHBOARD = 10
+ASSIGNMENTS_ON_DASHBOARD = 10
+CERTIFICATES_ON_DASHBOARD = 5
+
+
+class Item(NamedTuple):
+    """Something that a course asks for before it is completed."""
+
+    course_id: UUID
+    kind: str
+    id: UUID
+    title: str
+    order: int
+
+
+@dataclass
+class Progress:
+    completed_at: datetime | None
+    total_lessons: int = 0
+    completed_lessons: int = 0
+    remaining: list[Item] = field(default_factory=list)  # in the order of the course
+
+    @property
+    def percent(self) -> int:
+        """Of the lessons; 100 only when all of them are done."""
+        return self.completed_lessons * 100 // self.total_lessons if self.total_lessons else 0
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all that the course asks for has been done. A course without lessons is not one to finish."""
+        return bool(self.total_lessons) and not self.remaining
+
+    @property
+    def next_lesson(self) -> Item | None:
+        return next((item for item in self.remaining if item.kind == LESSON), None)
+
+
+def progress_of(enrollments: Iterable[Enrollment]) -> dict[UUID, Progress]:
+    """The progress of each enrollment, by its id; one query, however many there are."""
+    wanted = list(enrollments)
+    items: dict[UUID, list[Item]] = defaultdict(list)
+    done = set()
+    for row in _items_and_done(wanted):
+        *item, user_id = row
+        if user_id is None:
+            items[row[0]].append(Item(*item))
+        else:
+            done.add((user_id, row[2]))
+    found = {}
+    for enrollment in wanted:
+        progress = Progress(completed_at=enrollment.completed_at)
+        for item in sorted(items[enrollment.course_id], key=_place):
+            is_done = (enrollment.user_id, item.id) in done
+            progress.total_lessons += item.kind == LESSON
+            progress.completed_lessons += item.kind == LESSON and is_done
+            if not is_done:
+                progress.remaining.append(item)
+        found[enrollment.pk] = progress
+    return found
+
+
+def _place(item: Item) -> tuple[Any, ...]:
+    """A lesson is followed by its assignments; the final quiz stands at the end."""
+    return item.order, KINDS.index(item.kind), item.id
+
+
+def _items_and_done(enrollments: list[Enrollment]) -> QuerySet[Any]:
+    """What the courses ask for, as the columns of `Item` and None; and what these people have done of it, with the
+    person in the last column: lessons completed, assignments graded, final quizzes passed."""
+    users = {enrollment.user_id for enrollment in enrollments}
+    courses = {enrollment.course_id for enrollment in enrollments}
+    nobody = Cast(Value(None), UUIDField())
+
+    def rows(queryset: QuerySet[Any], kind: str, course: str, item: str, title: Any, order: Any, who: Any) -> Any:
+        columns = (F(course), Value(kind, output_field=CharField()), F(item), title, order, who)
+        return queryset.order_by().values_list(*columns)
+
+    def asked(queryset: QuerySet[Any], kind: str, course: str, order: Any) -> Any:
+        return rows(queryset, kind, course, "pk", F("title"), order, nobody)
+
+    def done(queryset: QuerySet[Any], kind: str, course: str, item: str, who: str) -> Any:
+        return rows(queryset, kind, course, item, Value("", output_field=CharField()), Value(0), F(who))
+
+    final = {"quiz__course__in": courses, "quiz__is_final": True}
+    return asked(Lesson.objects.filter(course__in=courses), LESSON, "course_id", F("order")).union(
+        asked(
+            Assignment.objects.filter(lesson__course__in=courses), ASSIGNMENT, "lesson__course_id", F("lesson__order")
+        ),
+        asked(Quiz.objects.filter(course__in=courses, is_final=True), QUIZ, "course_id", Value(LAST)),
+        done(
+            LessonCompletion.objects.filter(enrollment__in=enrollments, completed_at__isnull=False),
+            LESSON, "lesson__course_id", "lesson_id", "enrollment__user_id",
+        ),
+        done(
+            Submission.objects.graded().filter(student__in=users, assignment__lesson__course__in=courses),
+            ASSIGNMENT, "assignment__lesson__course_id", "assignment_id", "student_id",
+        ),
+        done(
+            Attempt.objects.submitted().filter(student__in=users, passed=True, **final),
+            QUIZ, "quiz__course_id", "quiz_id", "student_id",
+        ),
+        all=True,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def complete_if_finished(*, student: User, course: Course) -> None:
+    """Completes the student's enrollment if nothing remains to be done, and issues the certificate. Exactly once,
+    however many last things are finished at the same time: the enrollment is locked while it is looked at.
+
+    What is added to the course afterwards changes neither.
+    """
+    enrollment = (
+        Enrollment.objects.select_for_update(of=("self",), no_key=True).filter(user=student, course=course).first()
+    )
+    if enrollment is None or enrollment.completed_at is not None:
+        return
+    if enrollment.status == Enrollment.Status.REVOKED or not progress_of([enrollment])[enrollment.pk].is_finished:
+        return
+    enrollment.completed_at = timezone.now()
+    enrollment.status = Enrollment.Status.COMPLETED
+    enrollment.save(update_fields=["completed_at", "status", "updated_at"])
+    if course.gives_certificate:
+        with suppress(certificates.AlreadyIssued):  # by the teacher's own hand: that is the one
+            certificates.issue(student=student, course=course)
+
+
+def complete_finished(course: Course) -> int:
+    """After something that the course asked for has been taken out of it: whoever was waiting for that alone is done.
+
+    Returns how many enrollments were looked at.
+    """
+    looked_at = 0
+    last_id = None
+    while True:
+        waiting = Enrollment.objects.filter(course=course, completed_at__isnull=True).not_revoked().order_by("pk")
+        if last_id is not None:
+            waiting = waiting.filter(pk__gt=last_id)
+        batch = list(waiting.select_related("user")[:100])
+        if not batch:
+            return looked_at
+        last_id = batch[-1].pk
+        progress = progress_of(batch)
+        for enrollment in batch:
+            if progress[enrollment.pk].is_finished:
+                complete_if_finished(student=enrollment.user, course=course)
+        looked_at += len(batch)
+
+
+# --- The dashboard ---------------------------------------------------------------------------------------------------
+
+
+def dashboard(user: User) -> dict[str, Any]:
+    """This app's members of the dashboard: four queries."""
+    now = timezone.now()
+    active = (
+        user.enrollments.open_at(now)
+        .in_cabinet()
+        .filter(completed_at__isnull=True)
+        .select_related("course")
+        .order_by("-updated_at", "-id")[:COURSES_ON_DASHBOARD]
+    )
+    enrollments = list(active)
+    progress = progress_of(enrollments)
+    handed_in = Submission.objects.standing().filter(student=user).exclude(status=Submission.Status.RETURNED)
+    due = (
+        Assignment.objects.filter(lesson__course__in=user.enrollments.open_at(now).values("course"), due_at__gt=now)
+        .exclude(pk__in=handed_in.values("assignment"))
+        .select_related("lesson__course")
+        .order_by("due_at", "id")[:ASSIGNMENTS_ON_DASHBOARD]
+    )
+    latest = Certificate.objects.filter(student=user, status=Certificate.Status.ISSUED).order_by("-issued_at", "-id")
+    return {
+        "courses_in_progress": [
+            {
+                "course": enrollment.course,
+                "percent": progress[enrollment.pk].percent,
+                "next_lesson": progress[enrollment.pk].next_lesson,
+            }
+            for enrollment in enrollments
+        ],
+        "due_assignments": list(due),
+        "certificates": list(latest[:CERTIFICATES_ON_DASHBOARD]),
+    }

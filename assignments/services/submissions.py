@@ -1,0 +1,238 @@
+"""Handing work in, and grading it. A version is never changed once it has been replaced or graded."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import formats, timezone, translation
+from django.utils.translation import gettext as _
+
+from assignments import grading
+from assignments.models import Assignment, Comment, Submission
+from assignments.services import progress
+from common.errors import RuleBroken, invalid
+from materials.models import Enrollment
+from users.models import Notification, User
+from users.services import notify
+
+Status = Submission.Status
+DUE_SOON = timedelta(hours=24)
+REMINDERS_PER_BATCH = 500
+
+
+def submit(*, student: User, assignment: Assignment, **content: Any) -> Submission:
+    """The first version. Raises 403 `deadline_passed`, or 409 `already_submitted` while one stands.
+
+    `content` is text, file and file_name.
+    """
+    _check_deadline(assignment)
+    if Submission.objects.standing().filter(assignment=assignment, student=student).exists():
+        raise _already_submitted()
+    try:
+        with transaction.atomic():
+            return Submission.objects.create(assignment=assignment, student=student, **content)
+    except IntegrityError:
+        raise _already_submitted() from None  # another request of theirs was faster
+
+
+@transaction.atomic
+def resubmit(*, submission: Submission, **content: Any) -> Submission:
+    """The next version, from here on the one that counts. Before grading, or when the work has been returned.
+
+    Raises 409 `stale_version` or `already_graded`, 403 `resubmissions_not_allowed` or `deadline_passed`.
+    """
+    current = _lock_latest(submission)
+    if current.status == Status.GRADED:
+        raise _already_graded()
+    if current.status != Status.RETURNED:  # whoever is asked to do it again may do so, whatever the date
+        _check_may_change(current)
+        _check_deadline(current.assignment)
+    Submission.objects.filter(pk=current.pk).update(is_latest=False, updated_at=timezone.now())
+    return Submission.objects.create(
+        assignment=current.assignment, student_id=current.student_id, version=current.version + 1, **content
+    )
+
+
+@transaction.atomic
+def withdraw(*, submission: Submission) -> None:
+    """Takes back a version that nobody has graded; an earlier one, if there is any, counts again."""
+    current = _lock_latest(submission)
+    if current.status != Status.SUBMITTED:
+        raise _already_graded()
+    _check_may_change(current)
+    if current.file.name:
+        transaction.on_commit(partial(current.file.storage.delete, current.file.name))
+    current.delete()
+    Submission.objects.filter(
+        assignment=current.assignment_id, student=current.student_id, version=current.version - 1
+    ).update(is_latest=True, updated_at=timezone.now())
+
+
+@transaction.atomic
+def grade(
+    *, submission: Submission, teacher: User, status: str, score: Decimal | None = None, feedback: str = ""
+) -> Submission:
+    """Scores the version, or returns it to be done again, and tells its student. 409 `stale_version` if a newer one has
+    come in the meantime: the grade would be for what the teacher has not read."""
+    current = _lock_latest(submission)
+    assignment = current.assignment
+    if score is not None and score > assignment.max_score:
+        raise invalid("score", "max_value", _("The highest score is %(max)s.") % {"max": assignment.max_score})
+    current.status = status
+    current.raw_score = score
+    current.score = None
+    current.late_penalty = Decimal(0)
+    if score is not None:
+        days = grading.days_late(_came_at(current), assignment.due_at)
+        current.late_penalty = grading.late_penalty(score, assignment.late_penalty_percent_per_day, days)
+        current.score = score - current.late_penalty
+    current.feedback = feedback
+    current.graded_at = timezone.now()
+    current.graded_by = teacher
+    fields = ["status", "raw_score", "score", "late_penalty", "feedback", "graded_at", "graded_by", "updated_at"]
+    current.save(update_fields=fields)
+    notify([_grade_notification(current)])
+    if status == Status.GRADED:
+        progress.complete_if_finished(student=current.student, course=assignment.lesson.course)
+    return current
+
+
+def _lock_latest(submission: Submission) -> Submission:
+    """The version as it is now, and nobody else's to change until the transaction ends."""
+    locked = Submission.objects.select_for_update(of=("self",)).select_related(
+        "assignment__lesson__course__owner", "student"
+    )
+    current = locked.filter(pk=submission.pk).first()
+    if current is None or not current.is_latest:
+        raise RuleBroken("stale_version", _("There is a newer version of this work. Open that one."))
+    return current
+
+
+def _check_may_change(submission: Submission) -> None:
+    if not submission.assignment.resubmissions_allowed:
+        raise RuleBroken(
+            "resubmissions_not_allowed", _("This work is handed in once, and cannot be changed."), status_code=403
+        )
+
+
+def _came_at(submission: Submission) -> datetime:
+    """The moment that lateness counts from. Work that the teacher has returned is as late as it was then: the time it
+    takes to do it again is not the student's fault."""
+    returned = Submission.objects.filter(
+        assignment=submission.assignment_id,
+        student=submission.student_id,
+        version__lt=submission.version,
+        status=Status.RETURNED,
+    )
+    first = returned.order_by("version").values_list("submitted_at", flat=True).first()
+    return first or submission.submitted_at
+
+
+def _check_deadline(assignment: Assignment) -> None:
+    if assignment.due_at is not None and not assignment.allow_late and timezone.now() > assignment.due_at:
+        raise RuleBroken("deadline_passed", _("The time to hand this in is over."), status_code=403)
+
+
+def _already_submitted() -> RuleBroken:
+    return RuleBroken("already_submitted", _("You have handed this in. Change that instead."))
+
+
+def _already_graded() -> RuleBroken:
+    return RuleBroken("already_graded", _("This work has been looked at: it stays as it is."))
+
+
+# --- Telling people --------------------------------------------------------------------------------------------------
+
+
+def submission_url(submission: Submission) -> str:
+    lesson = submission.assignment.lesson
+    return (
+        f"{settings.FRONTEND_URL}/courses/{lesson.course_id}/lessons/{lesson.pk}"
+        f"/assignments/{submission.assignment_id}/submissions/{submission.pk}"
+    )
+
+
+def _grade_notification(submission: Submission) -> Notification:
+    is_graded = submission.status == Status.GRADED
+    kinds = Notification.Kind
+    with translation.override(submission.student.language):
+        title = {"title": submission.assignment.title}
+        if is_graded:
+            subject = _("“%(title)s” has been graded") % title
+            scores = {"score": f"{submission.score:f}", "max": submission.assignment.max_score}
+            message = _("Your score is %(score)s of %(max)s.") % scores
+        else:
+            subject = _("“%(title)s” has been returned to you") % title
+            message = _("Have another look at it, and hand it in again.")
+        return Notification(
+            recipient=submission.student,
+            kind=kinds.SUBMISSION_GRADED if is_graded else kinds.SUBMISSION_RETURNED,
+            subject=subject[:255],
+            message=f"{message}\n\n{submission.feedback}".strip(),
+            url=submission_url(submission),
+            email_status=Notification.EmailStatus.NONE,
+            dedup_key=f"submission:{submission.pk}:{submission.graded_at:%Y%m%d%H%M%S%f}",
+        )
+
+
+@transaction.atomic
+def add_comment(*, author: User, text: str, **target: Any) -> Comment:
+    """`target` is lesson, assignment or submission. The student of a submission hears of what others say about it."""
+    comment = Comment.objects.create(author=author, text=text, **target)
+    submission: Submission | None = target.get("submission")
+    if submission is not None and submission.student_id != author.pk:
+        with translation.override(submission.student.language):
+            notification = Notification(
+                recipient=submission.student,
+                kind=Notification.Kind.COMMENT_ADDED,
+                subject=(_("A comment on your work “%(title)s”") % {"title": submission.assignment.title})[:255],
+                message=text,
+                url=submission_url(submission),
+                email_status=Notification.EmailStatus.NONE,
+                dedup_key=f"comment:{comment.pk}",
+            )
+        notify([notification])
+    return comment
+
+
+def remind_due() -> int:
+    """Tells those who study a course what is due within 24 hours and has not been handed in. Once for each due date.
+
+    Returns how many reminders were written.
+    """
+    now = timezone.now()
+    soon = Assignment.objects.filter(due_at__gt=now, due_at__lte=now + DUE_SOON).select_related("lesson__course")
+    written = 0
+    for assignment in soon.order_by("due_at"):
+        done = Submission.objects.filter(assignment=assignment, is_latest=True).exclude(status=Status.RETURNED)
+        waiting = (
+            Enrollment.objects.open_at(now)
+            .filter(course=assignment.lesson.course_id, user__is_active=True)
+            .exclude(user__in=done.values("student"))
+            .select_related("user")
+            .order_by("pk")
+        )
+        last_id = None
+        while batch := list((waiting.filter(pk__gt=last_id) if last_id else waiting)[:REMINDERS_PER_BATCH]):
+            last_id = batch[-1].pk
+            notify([_reminder(enrollment.user, assignment) for enrollment in batch])
+            written += len(batch)
+    return written
+
+
+def _reminder(student: User, assignment: Assignment) -> Notification:
+    with translation.override(student.language), timezone.override(student.time_zone):
+        due_at = timezone.localtime(assignment.due_at)
+        moment = formats.date_format(due_at, "DATETIME_FORMAT")
+        return Notification(
+            recipient=student,
+            kind=Notification.Kind.DUE_SOON,
+            subject=(_("“%(title)s” is due soon") % {"title": assignment.title})[:255],
+            message=_("Hand it in by %(moment)s.") % {"moment": moment},
+            url=f"{settings.FRONTEND_URL}/courses/{assignment.lesson.course_id}/lessons/{assignment.lesson_id}",
+            email_status=Notification.EmailStatus.NONE,
+            dedup_key=f"due_soon:{assignment.pk}:{assignment.due_at:%Y%m%d%H%M%S}",
+        )
