@@ -7,13 +7,14 @@ class AssignmentsConfig(AppConfig):
     verbose_name = _("Studying")
 
     def ready(self) -> None:
-        from assignments import demo
+        from assignments import demo, exports
         from assignments.services import certificates
         from assignments.views import learning
         from common import registry
 
         registry.anonymisers.register(certificates.anonymise_student)
         registry.dashboards.register(learning.dashboard_part)
+        registry.exports.register(exports.held_on)
         registry.demo_loaders.register(demo.load)
         registry.demo_clearers.register(demo.clear)
         registry.demo_strangers.register(demo.strangers)

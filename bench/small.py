@@ -63,8 +63,9 @@ def letters(number: int, rounds: int, port: int) -> dict[str, Any]:
     """Update letters to N subscribers, beside bare loops over one SMTP connection; letters per second."""
     from materials.models import Course, CourseUpdate, Subscription
     from materials.services import announce_updates
+    from users.delivery import send_letters
+    from users.letters import Writer
     from users.models import Notification, User
-    from users.services import _letter, send_letters
 
     data.load(data.Size(courses=100, people=number + number // 10 + 100))
     course = Course.objects.order_by("-created_at")[0]
@@ -86,7 +87,7 @@ def letters(number: int, rounds: int, port: int) -> dict[str, Any]:
         assert taken(port) - before == number
         memory.append(getrusage(RUSAGE_SELF).ru_maxrss // 1024)
         addresses = [user.email for user in people]
-        rendered = _letter(Notification.objects.select_related("recipient")[0], None).message().as_bytes()
+        rendered = Writer().letter(Notification.objects.select_related("recipient")[0], None).raw
         with timing(times["smtplib"]):
             smtplib_loop(port, addresses, rendered)
         with timing(times["pipelined"]):

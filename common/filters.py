@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from common.errors import invalid
 
 # Parameters that belong to paging, ordering and content negotiation.
-GENERAL_PARAMETERS = {"page", "page_size", "ordering", "format"}
+GENERAL_PARAMETERS = {"page_size", "ordering", "format"}
 
 
 class _BooleanField(forms.Field):
@@ -46,7 +46,8 @@ class StrictFilterBackend(DjangoFilterBackend):
         if getattr(view, "detail", False):
             return queryset  # DRF passes here on its way to a single object, too
         filterset_class = self.get_filterset_class(view, queryset)
-        known = GENERAL_PARAMETERS | set(filterset_class.base_filters if filterset_class else ())
+        paging = getattr(getattr(view, "paginator", None), "cursor_query_param", "page")
+        known = GENERAL_PARAMETERS | {paging} | set(filterset_class.base_filters if filterset_class else ())
         for name in request.query_params:
             if name not in known:
                 raise invalid(name, "unknown_filter", _("There is no such filter here."))

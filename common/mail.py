@@ -1,6 +1,7 @@
-"""The mail backend of an installation that has no SMTP server."""
+"""The mail backend of an installation that has no SMTP server, and what servers mean by their refusals."""
 
 import logging
+import smtplib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,3 +28,12 @@ class FileBackend(BaseEmailBackend):
             unfinished.rename(path)
             logger.info("Letter to %s: %s (%s)", ", ".join(message.recipients()), message.subject, path)
         return len(email_messages)
+
+
+def is_refused_for_good(error: Exception) -> bool:
+    """5yz replies are final, 4yz are not (RFC 5321, 4.2.1). An address that no message can carry is final, too."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return all(code >= 500 for code, _text in error.recipients.values())
+    if isinstance(error, smtplib.SMTPResponseException):
+        return error.smtp_code >= 500
+    return True

@@ -1,6 +1,8 @@
+from datetime import UTC
 from typing import Any
 
 from django.db.models import IntegerField, Subquery
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 from rest_framework import pagination
 from rest_framework.exceptions import NotFound
@@ -29,10 +31,8 @@ class PageNumberPagination(pagination.PageNumberPagination):
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.url = request.build_absolute_uri()
-        self.number = self._whole_number(request, self.page_query_param, 1, self.max_page)
-        self.size = min(
-            self._whole_number(request, self.page_size_query_param, self.page_size, None), self.max_page_size
-        )
+        self.number = _whole_number(request, self.page_query_param, 1, self.max_page)
+        self.size = min(_whole_number(request, self.page_size_query_param, self.page_size, None), self.max_page_size)
         start = (self.number - 1) * self.size
         # The count leaves the page's annotations out: only the filters decide it.
         counted = queryset.order_by().values("pk")
@@ -57,12 +57,38 @@ class PageNumberPagination(pagination.PageNumberPagination):
             return remove_query_param(self.url, self.page_query_param)
         return replace_query_param(self.url, self.page_query_param, number)
 
-    def _whole_number(self, request: Request, name: str, default: int, largest: int | None) -> int:
-        raw = request.query_params.get(name)
-        if raw is None:
-            return default
-        if not (raw.isascii() and raw.isdecimal()) or int(raw[:10]) < 1:
-            raise invalid(name, "invalid", _("A whole number from 1 on is needed."))
-        if largest is not None and int(raw[:10]) > largest:
-            raise NotFound(_("There is no such page."))
-        return int(raw[:10])
+
+class CursorPagination(pagination.CursorPagination):
+    """`{"next", "previous", "results"}` for feeds that grow without end: what comes in while somebody reads on moves no
+    row to another page. The view's `ordering` begins with a time."""
+
+    page_size_query_param = "page_size"
+    max_page_size = 100
+
+    def get_page_size(self, request: Request) -> int:
+        size = _whole_number(request, self.page_size_query_param, self.page_size, None)
+        return min(size, self.max_page_size)
+
+    def decode_cursor(self, request: Request) -> Any:
+        """404 for a cursor that is none of ours: what it holds goes into the query."""
+        cursor: Any = super().decode_cursor(request)
+        if cursor is None or cursor.position is None:
+            return cursor
+        try:
+            moment = parse_datetime(cursor.position)
+            if moment is None or moment.tzinfo is None:
+                raise ValueError
+            return cursor._replace(position=str(moment.astimezone(UTC)))
+        except (ValueError, OverflowError):
+            raise NotFound(self.invalid_cursor_message) from None
+
+
+def _whole_number(request: Request, name: str, default: Any, largest: int | None) -> int:
+    raw = request.query_params.get(name)
+    if raw is None:
+        return default
+    if not (raw.isascii() and raw.isdecimal()) or int(raw[:10]) < 1:
+        raise invalid(name, "invalid", _("A whole number from 1 on is needed."))
+    if largest is not None and int(raw[:10]) > largest:
+        raise NotFound(_("There is no such page."))
+    return int(raw[:10])

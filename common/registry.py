@@ -25,8 +25,15 @@ class Registry:
 
 # (user) -> None, inside the transaction that anonymises the user.
 anonymisers = Registry()
+# (user) -> dict[str, dict | QuerySet]: what the app holds on the user, for the file that they may ask for: one row, or
+# a queryset of rows as dicts. Names do not repeat between apps; nobody else's data is in it.
+exports = Registry()
 # (request | None) -> Serializer: the app's members of the dashboard; without a request, their shape alone.
 dashboards = Registry()
+# (user) -> dict[str, expression]: what the dashboard counts, as subqueries: one query counts for every app.
+counters = Registry()
+# (request | None) -> Serializer: what the caller has authored in the app beside courses; without a request, its shape.
+authored = Registry()
 # (people: dict[str, User]) -> dict[str, int]: creates the app's demo data and says how many rows of what. The part of
 # `users` fills `people`, those after it look people up there: people["student"].
 demo_loaders = Registry()

@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "materials",
     "payments",
     "assignments",
+    "community",
 ]
 
 MIDDLEWARE = [
@@ -230,6 +231,8 @@ SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": SECRET_KEY,
 }
+PASSWORD_RESET_TIMEOUT = 2 * 60 * 60  # seconds that the link in a letter works
+EMAIL_KEY_LIFETIME = timedelta(days=3)
 INACTIVITY_DAYS: int = read("INACTIVITY_DAYS", 30, positive)
 DEMO_PASSWORD: str = read("DEMO_PASSWORD", "lyceum-demo-2026")
 
@@ -316,6 +319,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "users.tasks.send_pending_emails",
         "schedule": crontab(),
     },
+    "send-daily-digests": {
+        "task": "users.tasks.send_daily_digests",
+        "schedule": crontab(hour="8", minute="0"),
+    },
     "expire-enrollments": {
         "task": "materials.tasks.expire_enrollments",
         "schedule": crontab(hour="0", minute="10"),
@@ -326,6 +333,14 @@ CELERY_BEAT_SCHEDULE = {
     },
     "close-expired-attempts": {
         "task": "assignments.tasks.close_expired_attempts",
+        "schedule": crontab(),
+    },
+    "send-feedback-answers": {
+        "task": "community.tasks.send_feedback_answers",
+        "schedule": crontab(),
+    },
+    "tell-of-unread-messages": {
+        "task": "community.tasks.tell_of_unread_messages",
         "schedule": crontab(),
     },
     "remind-due-assignments": {
@@ -404,6 +419,8 @@ REST_FRAMEWORK = {
         "user": rate("THROTTLE_USER", "1000/min"),
         "register": rate("THROTTLE_REGISTER", "20/hour"),
         "login": rate("THROTTLE_LOGIN", "60/min"),
+        "feedback": rate("THROTTLE_FEEDBACK", "5/hour"),
+        "password_reset": rate("THROTTLE_PASSWORD_RESET", "60/hour"),
     },
     # How many proxies of ours stand in front: X-Forwarded-For is believed only as far as these wrote it.
     "NUM_PROXIES": read("NUM_PROXIES", 0, whole),
@@ -442,6 +459,8 @@ SPECTACULAR_SETTINGS = {
         "CourseLevelEnum": "materials.models.Course.Level",
         "LanguageEnum": "common.models.Language",
         "RoleEnum": "users.models.User.Role",
+        "NotificationKindEnum": "users.models.Notification.Kind",
+        "EmailPreferenceEnum": "users.models.NotificationPreference.Email",
         "PaymentStatusEnum": "payments.models.Payment.Status",
         "PaymentMethodEnum": "payments.models.Payment.Method",
         "EnrollmentStatusEnum": "materials.models.Enrollment.Status",
@@ -452,6 +471,8 @@ SPECTACULAR_SETTINGS = {
         "VerificationStatusEnum": [("valid", "valid"), ("revoked", "revoked")],
         "QuestionKindEnum": "assignments.models.Question.Kind",
         "RemainingKindEnum": [("lesson", "lesson"), ("assignment", "assignment"), ("quiz", "quiz")],
+        "PostStatusEnum": "community.models.Post.Status",
+        "FeedbackStatusEnum": "community.models.Feedback.Status",
         "GradebookItemKindEnum": [("assignment", "assignment"), ("quiz", "quiz")],
     },
 }

@@ -7,9 +7,11 @@ from django.views.generic import RedirectView
 from common import views
 from config import compat_urls
 from payments.views import ReturnView
+from users.admin import log_in
 
 api = [
     path("", include("users.urls")),
+    path("", include("community.urls")),
     path("", include("payments.urls")),
     path("", include("assignments.urls")),
     path("", include("materials.urls")),
@@ -24,6 +26,7 @@ urlpatterns = [
     path("api/schema/", views.SchemaView.as_view(), name="schema"),
     path("api/schema/swagger-ui/", views.SwaggerView.as_view(), name="swagger-ui"),
     path("api/schema/redoc/", views.RedocView.as_view(), name="redoc"),
+    path("admin/login/", log_in),
     path("admin/", admin.site.urls),
     path("healthz/", views.alive, name="alive"),
     path("readyz/", views.ReadyView.as_view(), name="ready"),

@@ -102,6 +102,8 @@ class Walk:
         self.studying()
         self.examining()
         self.certifying()
+        self.messaging()
+        self.blogging()
         self.deactivating()
 
     def people(self) -> None:
@@ -268,6 +270,52 @@ class Walk:
         _check(
             after["completed_at"] == progress["completed_at"], "a lesson that is added afterwards takes nothing back"
         )
+
+    def messaging(self) -> None:
+        _title("The student writes to the teacher, and nobody else reads it")
+        teacher_id = self.teacher.ask("GET", "/api/users/me/")["id"]
+        first = {"recipient": teacher_id, "text": "Спасибо за курс!"}
+        begun = self.student.ask("POST", "/api/conversations/", first, expect=201)
+        again = self.student.ask("POST", "/api/conversations/", {**first, "text": "И за карту"}, expect=201)
+        _check(again["id"] == begun["id"], "a second message goes into the same conversation")
+        talk = f"/api/conversations/{begun['id']}/"
+        seen = self.teacher.ask("GET", "/api/conversations/")["results"][0]
+        _check(
+            (seen["unread_count"], seen["participants"][0]["first_name"]) == (2, "Ilya"), "the teacher has two unread"
+        )
+        told = self.teacher.ask("GET", "/api/users/notifications/", kind="message_received")["results"]
+        _check(len(told) == 1, "and one notification, not one for each line")
+        read = self.teacher.ask("POST", f"{talk}read/")
+        _check(read["unread_count"] == 0, "reading sets the count back")
+        stranger = Person(self.base, "Stranger")
+        stranger.register("student")
+        stranger.ask("GET", f"{talk}messages/", expect=404)
+        _done("for anybody else there is no such conversation")
+        self.teacher.ask("POST", f"{talk}block/")
+        refusal = self.student.ask("POST", f"{talk}messages/", {"text": "Ещё?"}, expect=403)
+        _check(refusal["code"] == "blocked", "whoever is blocked cannot write")
+
+    def blogging(self) -> None:
+        _title("A moderator writes in the blog")
+        from django.contrib.auth.models import Group
+
+        from users.models import MODERATORS, User
+
+        editor = Person(self.base, "Editor")
+        editor.register("student")
+        refusal = editor.ask("POST", "/api/blog/", {"title": "Рано", "body": "…"}, expect=403)
+        _check(refusal["code"] == "permission_denied", "a student may not")
+        User.objects.get(email=editor.email).groups.add(Group.objects.get(name=MODERATORS))
+        body = "Смотрите **вверх**.\n\n<script>alert(1)</script>"
+        post = editor.ask("POST", "/api/blog/", {"title": f"Небо: {self.word}", "body": body}, expect=201)
+        anyone = Person(self.base, "Anyone")
+        anyone.ask("GET", f"/api/blog/{post['slug']}/", expect=404)
+        _done(f"a draft, at the address {post['slug']}, which nobody else sees")
+        editor.ask("PATCH", f"/api/blog/{post['slug']}/", {"status": "published"})
+        shown = anyone.ask("GET", f"/api/blog/{post['slug']}/")["body_html"]
+        _check("<strong>" in shown and "<script" not in shown, "published: Markdown is shown as HTML, a script as text")
+        feed = anyone.session.get(f"{self.base}/api/blog/feed/", timeout=15)
+        _check(f"/blog/{post['slug']}<" in feed.text, "the RSS feed has it")
 
     def deactivating(self) -> None:
         _title("Whoever has not visited for 30 days is put to sleep")

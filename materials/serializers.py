@@ -1,5 +1,6 @@
 """The shapes of courses and what hangs on them."""
 
+import copy
 import re
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ from common.errors import invalid
 from common.fields import OptionalBooleanField
 from common.ids import UUID_PATTERN
 from common.money import check_price
+from common.registry import authored
 from common.uploads import DocumentField, ImageField
 from materials.links import normalise_youtube_url, validate_no_foreign_links
 from materials.models import Attachment, Category, Course, Enrollment, Lesson, Review
@@ -445,3 +447,17 @@ class ReviewSerializer(serializers.ModelSerializer):
         model = Review
         fields = ("id", "course", "author", "rating", "text", "created_at", "updated_at")
         read_only_fields = ("course",)
+
+
+@extend_schema_serializer(many=False)
+class MyMaterialsSerializer(serializers.Serializer):
+    """For the schema: a page of courses, and beside it what other apps add."""
+
+    count = serializers.IntegerField()
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = CourseCardSerializer(many=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        added = {name: field for part in authored.call_each(None) for name, field in part.fields.items()}
+        return {**super().get_fields(), **{name: copy.deepcopy(field) for name, field in added.items()}}

@@ -95,7 +95,6 @@ def _enrolled_notification(user: User, course: Course, enrollment: Enrollment) -
             subject=_("You are enrolled in “%(title)s”") % {"title": course.title},
             message=_("The course “%(title)s” is open to you. Enjoy it!") % {"title": course.title},
             url=f"{settings.FRONTEND_URL}/courses/{course.pk}",
-            email_status=Notification.EmailStatus.NONE,
             # Entering again, after leaving or when access has run out, is news again.
             dedup_key=f"enrolled:{enrollment.pk}:{enrollment.updated_at:%Y%m%d%H%M%S%f}",
         )

@@ -24,6 +24,7 @@ from rest_framework.views import APIView
 from common.background import enqueue
 from common.errors import RuleBroken, invalid
 from common.ids import UUID_PATTERN
+from common.registry import authored
 from common.schema import problems
 from common.uploads import download
 from materials import access, services
@@ -41,6 +42,7 @@ from materials.serializers import (
     EnrollmentSerializer,
     FlatLessonSerializer,
     LessonSerializer,
+    MyMaterialsSerializer,
     ReviewSerializer,
     SubscriptionStateSerializer,
 )
@@ -515,15 +517,18 @@ class ReviewViewSet(viewsets.ModelViewSet):
 
 
 class MyMaterialsView(generics.ListAPIView):
-    """Courses that I made, drafts too."""
+    """Courses that I made, drafts too, and beside the page what else I have authored."""
 
     queryset = Course.objects.all()
     serializer_class = CourseCardSerializer
     ordering = ("-created_at",)
 
-    @extend_schema(summary="What I authored")
+    @extend_schema(summary="What I authored", responses=MyMaterialsSerializer)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
+        response = super().get(request, *args, **kwargs)
+        for part in authored.call_each(request):
+            response.data |= part.data
+        return response
 
     def get_queryset(self) -> QuerySet[Course]:
         user = self.request.user

@@ -8,8 +8,9 @@ class PaymentsConfig(AppConfig):
 
     def ready(self) -> None:
         from common import registry
-        from payments import demo
+        from payments import demo, exports
 
+        registry.exports.register(exports.held_on)
         registry.demo_loaders.register(demo.load)
         registry.demo_clearers.register(demo.clear)
         registry.demo_strangers.register(demo.strangers)

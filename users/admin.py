@@ -2,16 +2,45 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from rest_framework.exceptions import Throttled
 
 from common.admin import ReadOnlyAdmin
 from users import services, tokens
-from users.models import Notification, TokenFamily, User
+from users.models import Notification, NotificationPreference, TokenFamily, User
+
+
+class LoginForm(AdminAuthenticationForm):
+    """Says when to come back to whoever has guessed too often."""
+
+    wait = 0
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            return super().clean()
+        except Throttled as refusal:
+            self.wait = refusal.wait
+            text = ngettext("Try again in %(n)s second.", "Try again in %(n)s seconds.", self.wait) % {"n": self.wait}
+            raise forms.ValidationError(text, code=refusal.default_code) from None
+
+
+admin.site.login_form = LoginForm
+
+
+def log_in(request: HttpRequest) -> HttpResponse:
+    """The admin's own page, with 429 and Retry-After for whoever has to wait."""
+    response = admin.site.login(request)
+    form = (getattr(response, "context_data", None) or {}).get("form")
+    if form is not None and form.wait:
+        response.status_code = 429
+        response.headers["Retry-After"] = str(form.wait)
+    return response
 
 
 class UserCreationForm(AdminUserCreationForm):
@@ -77,7 +106,9 @@ class UserAdmin(BaseUserAdmin):
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
         response = super().user_change_password(request, id, form_url)
         if request.method == "POST" and response.status_code == 302:
-            tokens.revoke_all(User.objects.get(pk=id))
+            users = User.objects.filter(pk=id)
+            users.update(pending_email="")  # as when they set one themselves (users.account)
+            tokens.revoke_all(users.get())
         return response
 
     @admin.action(description=_("Put to sleep"), permissions=["change"])
@@ -104,7 +135,7 @@ class UserAdmin(BaseUserAdmin):
 
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "recipient", "kind", "subject", "email_status", "email_sent_at", "is_read")
+    list_display = ("created_at", "recipient", "kind", "subject", "email_status", "email_sent_at", "in_app", "is_read")
     list_filter = ("kind", "email_status")
     search_fields = ("recipient__email", "subject")
     list_select_related = ("recipient",)
@@ -115,6 +146,18 @@ class NotificationAdmin(ReadOnlyAdmin):
         failed = queryset.filter(email_status=Notification.EmailStatus.FAILED)
         done = failed.update(email_status=Notification.EmailStatus.PENDING, email_attempts=0, email_leased_until=None)
         self.message_user(request, ngettext("%(n)s letter", "%(n)s letters", done) % {"n": done}, messages.SUCCESS)
+
+
+@admin.register(NotificationPreference)
+class NotificationPreferenceAdmin(admin.ModelAdmin):
+    """How people want to hear of what. Without an entry: in the notification centre, and by a letter at once."""
+
+    list_display = ("user", "kind", "in_app", "email", "updated_at")
+    list_filter = ("kind", "email", "in_app")
+    search_fields = ("user__email",)
+    list_select_related = ("user",)
+    autocomplete_fields = ("user",)
+    show_full_result_count = False
 
 
 @admin.register(TokenFamily)

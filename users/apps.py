@@ -8,9 +8,10 @@ class UsersConfig(AppConfig):
 
     def ready(self) -> None:
         from common import registry
-        from users import demo, views
+        from users import demo, exports, notifications
 
-        registry.dashboards.register(views.dashboard_part)
+        registry.exports.register(exports.held_on)
+        registry.counters.register(notifications.counters)
         registry.demo_loaders.register(demo.load)
         registry.demo_clearers.register(demo.clear)
         registry.demo_strangers.register(demo.strangers)

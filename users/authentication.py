@@ -1,5 +1,6 @@
 """Who is calling: by access token in the API, by email and password at login and in Django admin."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
@@ -11,6 +12,8 @@ from rest_framework_simplejwt.authentication import JWTAuthentication as BaseJWT
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.tokens import Token
 
+from common.addresses import client_address
+from users.guessing import guarded, remember
 from users.models import User
 from users.tokens import VERSION, claimed_id
 
@@ -35,7 +38,8 @@ class JWTScheme(SimpleJWTScheme):
 
 
 class EmailBackend(ModelBackend):
-    """Email, compared without case, and password. An unknown email costs as much time as a wrong password."""
+    """Email, compared without case, and password. An unknown email costs as much time as a wrong password, and guesses
+    are counted (users.guessing): Throttled is raised when too many were wrong."""
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
@@ -43,6 +47,15 @@ class EmailBackend(ModelBackend):
         email = kwargs.get("email", username)
         if not email or password is None:
             return None
+        if request is None:  # no person: a program
+            return self._evaluate(email, password)
+        address = client_address(request)
+        user = guarded(email=email, address=address, evaluate=partial(self._evaluate, email, password))
+        if user:
+            remember(user, address)
+        return user
+
+    def _evaluate(self, email: str, password: str) -> User | None:
         user = User.objects.for_request().with_email(email).first()
         if user is None:
             User().set_password(password)

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from common.models import EditableRow, Language, Row
 
 MODERATORS = "moderators"
+INACTIVITY = "inactivity"  # the reason of deactivation of people who did not visit us
 
 
 def validate_time_zone(value: str) -> None:
@@ -55,6 +57,15 @@ class UserQuerySet(models.QuerySet["User"]):
             return self
         teaching = User.objects.filter(courses__status="published").values("pk")
         return self.filter(Q(pk=user.pk) | Q(pk__in=teaching), is_active=True)
+
+    def with_email_in(self, emails: Iterable[str]) -> "UserQuerySet":
+        """Whoever has one of these addresses, compared without case."""
+        return self.alias(lower_email=Lower("email")).filter(lower_email__in={email.lower() for email in emails})
+
+    def who_may_reset(self) -> "UserQuerySet":
+        """Who may set a new password by letter: everyone active, and those asleep because they did not visit us.
+        Whoever an admin put to sleep, or who left, stays away."""
+        return self.filter(Q(is_active=True) | Q(deactivation_reason=INACTIVITY))
 
     def inactive_since(self, moment: Any) -> "UserQuerySet":
         """Active people whose last visit, the latest of login, token refresh and joining, was before the moment.
@@ -121,6 +132,7 @@ class User(AbstractBaseUser, PermissionsMixin, EditableRow):
         _("time zone"), max_length=64, default=default_time_zone, validators=[validate_time_zone]
     )
     email_verified_at = models.DateTimeField(_("email verified at"), null=True, blank=True)
+    pending_email = models.EmailField(_("new email, until it is verified"), blank=True, editable=False)
     last_seen_at = models.DateTimeField(_("last token refresh"), null=True, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     deactivated_at = models.DateTimeField(_("deactivated at"), null=True, blank=True)
@@ -223,6 +235,20 @@ class TokenFamily(Row):
 
 
 class NotificationQuerySet(models.QuerySet["Notification"]):
+    def shown_to(self, user: User) -> "NotificationQuerySet":
+        """The user's notification centre."""
+        return self.filter(recipient=user, in_app=True)
+
+    def visible_to(self, user: User) -> "NotificationQuerySet":
+        """One's own that are shown; admins, who edit them, see everyone's but what is a letter alone."""
+        if user.is_staff:
+            return self.filter(kind__in=Notification.Kind.values)
+        return self.shown_to(user)
+
+    def waiting_for_digest(self) -> "NotificationQuerySet":
+        """What no daily letter has taken up yet."""
+        return self.filter(email_status=Notification.EmailStatus.DIGEST, email_lease__isnull=True)
+
     def to_send(self) -> "NotificationQuerySet":
         """Letters that wait, and those whose sender died with them in hand."""
         return self.filter(
@@ -250,14 +276,23 @@ class Notification(Row):
         CERTIFICATE_ISSUED = "certificate_issued", _("Certificate issued")
         DUE_SOON = "due_soon", _("Due soon")
         PAYMENT_SUCCEEDED = "payment_succeeded", _("Payment succeeded")
+        PAYMENT_REFUNDED = "payment_refunded", _("Payment refunded")
+        MESSAGE_RECEIVED = "message_received", _("Message received")
         ACCOUNT_DEACTIVATED = "account_deactivated", _("Account deactivated")
         ANNOUNCEMENT = "announcement", _("Announcement")
 
     class EmailStatus(models.TextChoices):
         NONE = "none", _("No letter")
         PENDING = "pending", _("Pending")
+        DIGEST = "digest", _("Waits for the daily digest")
         SENT = "sent", _("Sent")
         FAILED = "failed", _("Failed")
+
+    # Kinds that are letters alone: nobody has preferences for them, and nobody sees them in the notification centre.
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind
+    EMAIL_VERIFICATION = "email_verification"
+    EMAIL_CHANGED = "email_changed"
+    DIGEST = "digest"
 
     LEASE = timedelta(minutes=2)
     MAX_ATTEMPTS = 10
@@ -267,11 +302,13 @@ class Notification(Row):
     subject = models.CharField(_("subject"), max_length=255)
     message = models.TextField(_("message"))
     url = models.CharField(_("link"), max_length=500, blank=True)
+    in_app = models.BooleanField(_("shown in the notification centre"), default=True)
     is_read = models.BooleanField(_("read"), default=False)
     read_at = models.DateTimeField(_("read at"), null=True, blank=True)
     email_status = models.CharField(
         _("letter"), max_length=10, choices=EmailStatus.choices, default=EmailStatus.PENDING
     )
+    email_to = models.EmailField(_("address, if not the recipient's own"), blank=True)
     email_sent_at = models.DateTimeField(_("letter sent at"), null=True, blank=True)
     email_attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     email_leased_until = models.DateTimeField(null=True, blank=True, editable=False)
@@ -289,7 +326,11 @@ class Notification(Row):
             models.UniqueConstraint(fields=["recipient", "dedup_key"], name="users_notification_once"),
         ]
         indexes = [
-            models.Index(fields=["recipient", "-created_at"]),
+            models.Index(fields=["recipient", "-created_at", "-id"]),
+            models.Index(
+                fields=["recipient"], condition=Q(is_read=False, in_app=True), name="users_notification_unread"
+            ),
+            models.Index(fields=["recipient"], condition=Q(email_status="digest"), name="users_notification_digest"),
             models.Index(
                 fields=["email_leased_until"], condition=Q(email_status="pending"), name="users_notification_to_send"
             ),
@@ -297,3 +338,74 @@ class Notification(Row):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.subject}"
+
+    @property
+    def address(self) -> str:
+        """Where its letter goes."""
+        return self.email_to or self.recipient.email
+
+    @property
+    def is_letter_only(self) -> bool:
+        """Of a kind that is no member of `Kind`."""
+        return self.kind not in Notification.Kind.values
+
+    @property
+    def must_be_sent(self) -> bool:
+        """Whatever its recipient prefers. Such a letter has no link to unsubscribe."""
+        if self.kind == Notification.DIGEST:
+            return False
+        return self.is_letter_only or self.kind == Notification.Kind.ACCOUNT_DEACTIVATED
+
+
+class NotificationPreference(EditableRow):
+    """How somebody wants to hear of one kind of thing. Without a row: in the app, and by a letter at once."""
+
+    class Email(models.TextChoices):
+        IMMEDIATE = "immediate", _("At once")
+        DAILY = "daily", _("In a daily digest")
+        NEVER = "never", _("Never")
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="notification_preferences", verbose_name=_("user"))
+    kind = models.CharField(_("kind"), max_length=30, choices=Notification.Kind.choices)
+    in_app = models.BooleanField(_("in the notification centre"), default=True)
+    email = models.CharField(_("letter"), max_length=10, choices=Email.choices, default=Email.IMMEDIATE)
+
+    class Meta:
+        verbose_name = _("notification preference")
+        verbose_name_plural = _("notification preferences")
+        constraints = [models.UniqueConstraint(fields=["user", "kind"], name="users_preference_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.kind}"
+
+
+class KnownAddress(Row):
+    """An address that somebody has logged in from: guesses from elsewhere do not lock them out there."""
+
+    LIFETIME = timedelta(days=180)
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="known_addresses", verbose_name=_("user"))
+    address = models.GenericIPAddressField(_("address"))
+    last_login_at = models.DateTimeField(_("last login"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("known address")
+        verbose_name_plural = _("known addresses")
+        constraints = [models.UniqueConstraint(fields=["user", "address"], name="users_known_address_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.address}"
+
+
+class PasswordResetRequest(Row):
+    """Somebody asked for a letter to this address, whether it is anybody's or not. A worker answers and deletes it: the
+    request itself does the same, and takes the same time, for every address."""
+
+    email = models.EmailField(_("email"))
+
+    class Meta:
+        verbose_name = _("request to reset a password")
+        verbose_name_plural = _("requests to reset a password")
+
+    def __str__(self) -> str:
+        return f"{self.created_at:%Y-%m-%d %H:%M}"

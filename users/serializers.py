@@ -29,6 +29,21 @@ class UsernameField(serializers.CharField):
         self.validators += validators
 
 
+class PasswordField(serializers.CharField):
+    """As it is typed, spaces around it too."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"write_only": True, "max_length": 128, "trim_whitespace": False, **kwargs})
+
+
+def check_strength(password: str, user: User, *, attr: str) -> None:
+    """Raises a 400 on `attr` for a password that is weak, or too much like what is known of the user."""
+    try:
+        validate_password(password, user)
+    except DjangoValidationError as error:
+        raise serializers.ValidationError({attr: serializers.as_serializer_error(error)["non_field_errors"]}) from None
+
+
 def check_username_is_free(username: str | None, *, except_for: User | None = None) -> None:
     if username is None:
         return
@@ -50,7 +65,7 @@ def check_username_is_free(username: str | None, *, except_for: User | None = No
 )
 class RegisterSerializer(serializers.ModelSerializer):
     email = serializers.EmailField(max_length=254)
-    password = serializers.CharField(write_only=True, max_length=128, trim_whitespace=False)
+    password = PasswordField()
     username = UsernameField()
     role = serializers.ChoiceField(choices=[User.Role.STUDENT, User.Role.TEACHER], default=User.Role.STUDENT)
 
@@ -66,11 +81,7 @@ class RegisterSerializer(serializers.ModelSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         check_username_is_free(attrs.get("username"))
         described = {name: attrs.get(name, "") for name in ("email", "first_name", "last_name", "username")}
-        try:
-            validate_password(attrs["password"], User(**described))
-        except DjangoValidationError as error:
-            problems = serializers.as_serializer_error(error)["non_field_errors"]
-            raise serializers.ValidationError({"password": problems}) from None
+        check_strength(attrs["password"], User(**described), attr="password")
         return attrs
 
     def create(self, validated_data: dict[str, Any]) -> User:
@@ -185,7 +196,7 @@ class TokenPairSerializer(serializers.Serializer):
 
 class TokenObtainSerializer(serializers.Serializer):
     email = serializers.EmailField(write_only=True)
-    password = serializers.CharField(write_only=True, max_length=128, trim_whitespace=False)
+    password = PasswordField()
     access = serializers.CharField(read_only=True)
     refresh = serializers.CharField(read_only=True)
 
@@ -211,10 +222,3 @@ class TokenVerifySerializer(serializers.Serializer):
 
 class LogoutSerializer(serializers.Serializer):
     refresh = serializers.CharField(write_only=True)
-
-
-class UnreadSerializer(serializers.Serializer):
-    """This app's members of the dashboard."""
-
-    unread_notifications = serializers.IntegerField()
-    unread_messages = serializers.IntegerField()

@@ -11,14 +11,16 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
+from rest_framework.serializers import IntegerField, Serializer
 from rest_framework.views import APIView
 
 from common.errors import invalid
 from common.ids import UUID_PATTERN
-from common.registry import dashboards
+from common.registry import counters, dashboards
+from common.schema import problems
 from users import services, tokens
-from users.models import Notification, User
+from users.account_serializers import ConfirmPasswordSerializer
+from users.models import User
 from users.permissions import IsSelfOrAdmin
 from users.serializers import (
     AdminProfileSerializer,
@@ -30,9 +32,9 @@ from users.serializers import (
     TokenPairSerializer,
     TokenRefreshSerializer,
     TokenVerifySerializer,
-    UnreadSerializer,
 )
 
+WRONG_PASSWORD = "validation_error: the password is missing or wrong"  # noqa: S105 - a text
 ANY_PROFILE = PolymorphicProxySerializer(
     component_name="AnyProfile",
     serializers=[ProfileSerializer, PublicProfileSerializer],
@@ -123,6 +125,12 @@ class LogoutAllView(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+def confirm_password(view: generics.GenericAPIView) -> None:
+    """Asks for the caller's password in the body: a 400 on it unless it is there and right."""
+    body = ConfirmPasswordSerializer(data=view.request.data, context=view.get_serializer_context())
+    body.is_valid(raise_exception=True)
+
+
 @extend_schema_view(
     create=extend_schema(summary="Register", request=RegisterSerializer, responses={201: ProfileSerializer}),
     list=extend_schema(
@@ -139,7 +147,11 @@ class LogoutAllView(APIView):
     partial_update=extend_schema(
         summary="Change parts of a profile", request=ProfileSerializer, responses=ProfileSerializer
     ),
-    destroy=extend_schema(summary="Delete an account", description="Anonymises it; the books stay."),
+    destroy=extend_schema(
+        summary="Delete an account",
+        description='Anonymises it; the books stay. Who deletes their own sends `{"password": …}` in the body.',
+        responses={204: None, **problems(_400=WRONG_PASSWORD)},
+    ),
 )
 class UserViewSet(
     mixins.CreateModelMixin,
@@ -195,6 +207,8 @@ class UserViewSet(
             raise PermissionDenied(_("Only a superuser changes a superuser."))
 
     def perform_destroy(self, instance: User) -> None:
+        if instance == self.request.user:
+            confirm_password(self)
         services.anonymise_user(instance)
 
 
@@ -202,7 +216,11 @@ class UserViewSet(
     get=extend_schema(summary="My profile"),
     put=extend_schema(summary="Change my profile"),
     patch=extend_schema(summary="Change parts of my profile"),
-    delete=extend_schema(summary="Delete my account", description="Anonymises it; the books stay."),
+    delete=extend_schema(
+        summary="Delete my account",
+        description='Anonymises it; the books stay. The body is `{"password": …}`.',
+        responses={204: None, **problems(_400=WRONG_PASSWORD)},
+    ),
 )
 class MeView(generics.RetrieveUpdateDestroyAPIView):
     """The caller's own profile."""
@@ -214,6 +232,7 @@ class MeView(generics.RetrieveUpdateDestroyAPIView):
         return self.request.user
 
     def perform_destroy(self, instance: User) -> None:
+        confirm_password(self)
         services.anonymise_user(instance)
 
 
@@ -222,19 +241,17 @@ class DashboardView(generics.GenericAPIView):
 
     @extend_schema(summary="My dashboard")
     def get(self, request: Request) -> Response:
-        parts = dashboards.call_each(request)
-        return Response({name: value for part in parts for name, value in part.data.items()})
+        data = {name: value for part in dashboards.call_each(request) for name, value in part.data.items()}
+        counts = User.objects.filter(pk=request.user.pk).values(**_counters(request.user)).get()
+        return Response(data | counts)
 
     def get_serializer_class(self) -> type[Serializer]:
         """For the schema: the members of every part."""
         fields = {name: field for part in dashboards.call_each(None) for name, field in part.fields.items()}
-        return type("DashboardSerializer", (Serializer,), {name: copy.deepcopy(f) for name, f in fields.items()})
+        counts = {name: IntegerField() for name in _counters(User())}
+        members = {name: copy.deepcopy(field) for name, field in fields.items()}
+        return type("DashboardSerializer", (Serializer,), members | counts)
 
 
-def dashboard_part(request: Request | None) -> UnreadSerializer:
-    """For the registry: this app's members of the dashboard; without a request, their shape alone."""
-    if request is None:
-        return UnreadSerializer()
-    unread = Notification.objects.filter(recipient=request.user, is_read=False).count()
-    # There are no messages yet; the app that brings them counts them.
-    return UnreadSerializer({"unread_notifications": unread, "unread_messages": 0})
+def _counters(user: User) -> dict[str, Any]:
+    return {name: expression for part in counters.call_each(user) for name, expression in part.items()}

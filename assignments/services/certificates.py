@@ -48,7 +48,6 @@ def issue(*, student: User, course: Course, issued_by: User | None = None) -> Ce
             message=_("Congratulations! You have completed “%(title)s”. Your certificate has the number %(number)s.")
             % {"title": course.title, "number": certificate.number},
             url=f"{settings.FRONTEND_URL}/certificates/{certificate.pk}",
-            email_status=Notification.EmailStatus.NONE,
             dedup_key=f"certificate:{certificate.pk}",
         )
     notify([notification])

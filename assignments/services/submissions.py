@@ -173,7 +173,6 @@ def _grade_notification(submission: Submission) -> Notification:
             subject=subject[:255],
             message=f"{message}\n\n{submission.feedback}".strip(),
             url=submission_url(submission),
-            email_status=Notification.EmailStatus.NONE,
             dedup_key=f"submission:{submission.pk}:{submission.graded_at:%Y%m%d%H%M%S%f}",
         )
 
@@ -191,7 +190,6 @@ def add_comment(*, author: User, text: str, **target: Any) -> Comment:
                 subject=(_("A comment on your work “%(title)s”") % {"title": submission.assignment.title})[:255],
                 message=text,
                 url=submission_url(submission),
-                email_status=Notification.EmailStatus.NONE,
                 dedup_key=f"comment:{comment.pk}",
             )
         notify([notification])
@@ -233,6 +231,5 @@ def _reminder(student: User, assignment: Assignment) -> Notification:
             subject=(_("“%(title)s” is due soon") % {"title": assignment.title})[:255],
             message=_("Hand it in by %(moment)s.") % {"moment": moment},
             url=f"{settings.FRONTEND_URL}/courses/{assignment.lesson.course_id}/lessons/{assignment.lesson_id}",
-            email_status=Notification.EmailStatus.NONE,
             dedup_key=f"due_soon:{assignment.pk}:{assignment.due_at:%Y%m%d%H%M%S}",
         )

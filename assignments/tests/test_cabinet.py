@@ -532,13 +532,13 @@ def test_the_note_is_in_the_persons_language(client_for, student, free, language
     assert notes(student).get().subject == subject
 
 
-def test_the_note_is_no_letter(client_for, student, free):
+def test_the_note_is_a_letter_too(client_for, student, free):
     client_for("student").post(f"/api/courses/{free.pk}/enrollment/")
 
     send_pending_emails()
 
-    assert notes(student).get().email_status == "none"
-    assert mail.outbox == []
+    assert notes(student).get().email_status == "sent"
+    assert [letter.to for letter in mail.outbox] == [[student.email]]
 
 
 # --- The dashboard ---------------------------------------------------------------------------------------------------
@@ -670,7 +670,7 @@ def test_what_was_not_read_is_counted(client, enrolled):
 def test_queries_of_the_dashboard(client, studies, number, django_assert_max_num_queries):
     studies(number)
 
-    # The user; the courses, their progress, what is due, the certificates; what was not read.
+    # The user; the courses, their progress, what is due, the certificates; notifications and messages not read.
     with django_assert_max_num_queries(6):
         response = client.get(DASHBOARD)
 

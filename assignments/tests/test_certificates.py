@@ -17,6 +17,7 @@ from materials.models import Course, Enrollment
 from materials.tests.factories import EnrollmentFactory
 from users.models import Notification, User
 from users.services import anonymise_user
+from users.tests.factories import PASSWORD
 
 URL = "/api/users/certificates/"
 UNKNOWN = "0193a6c2-7b1e-7c3d-9f00-6a1b2c3d4e5f"
@@ -181,7 +182,7 @@ def test_a_certificate_is_told_to_its_student(client_for, course, enrolled):
     assert note.subject == "Your certificate: “Python basics”"
     assert certificate.number in note.message
     assert note.url == f"https://lyceum.test/certificates/{certificate.pk}"
-    assert note.email_status == "none"
+    assert note.email_status == "pending"
 
 
 # --- What stands in it -----------------------------------------------------------------------------------------------
@@ -429,7 +430,7 @@ def test_a_new_one_is_given_after_the_first_was_revoked(client_for, course, enro
 
 
 def test_leaving_takes_the_name_out(client_for, api, enrolled, certificate):
-    client_for("enrolled").delete("/api/users/me/")
+    client_for("enrolled").delete("/api/users/me/", {"password": PASSWORD})
 
     seen = verify(api, certificate.verification_code).json()
     assert (seen["valid"], seen["student_name"]) == (True, "")

@@ -442,11 +442,11 @@ def test_a_comment_on_a_submission_is_told(client_for, url, submission, enrolled
     assert told.url.endswith(f"/submissions/{submission.pk}")
 
 
-def test_no_letter_goes_out(client_for, url, django_capture_on_commit_callbacks):
+def test_a_letter_goes_out(client_for, url, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         client_for("teacher").post(url("submission"), {"text": "Nearly"})
 
-    assert Notification.objects.get().email_status == "none"
+    assert Notification.objects.get().email_status == "pending"
     assert mail.outbox == []
 
 

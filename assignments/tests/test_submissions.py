@@ -1069,12 +1069,12 @@ def test_a_grade_says_the_score_after_the_penalty(client_for, submission):
     assert Notification.objects.get().message.startswith("Your score is 64")
 
 
-def test_a_grade_leads_to_the_work_and_sends_no_letter(client_for, submission, django_capture_on_commit_callbacks):
+def test_a_grade_leads_to_the_work_and_sends_a_letter(client_for, submission, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         client_for("teacher").post(grade_url(submission), {"score": 80})
 
     told = Notification.objects.get()
-    assert told.email_status == "none"
+    assert told.email_status == "pending"
     assert told.url.startswith("https://lyceum.test/")
     assert told.url.endswith(f"/assignments/{submission.assignment_id}/submissions/{submission.pk}")
     assert mail.outbox == []
@@ -1123,7 +1123,7 @@ def test_the_reminder(due):
     remind_due_assignments()
 
     told = Notification.objects.get()
-    assert (told.recipient.email, told.kind, told.email_status) == ("enrolled@test.io", "due_soon", "none")
+    assert (told.recipient.email, told.kind, told.email_status) == ("enrolled@test.io", "due_soon", "pending")
     assert told.subject == "“Map” is due soon"
     assert told.message == "Hand it in by March 2, 2026, 10 p.m.."
     assert told.url == f"https://lyceum.test/courses/{due.lesson.course_id}/lessons/{due.lesson_id}"

@@ -21,7 +21,7 @@ os.environ |= {
     "STRIPE_WEBHOOK_SECRET": "whsec_tests",
     "LANGUAGE_CODE": "en",
     "TIME_ZONE": "Europe/Moscow",
-    **dict.fromkeys(("THROTTLE_ANON", "THROTTLE_USER", "THROTTLE_REGISTER", "THROTTLE_LOGIN"), "off"),
+    **{f"THROTTLE_{name}": "off" for name in ("ANON", "USER", "REGISTER", "LOGIN", "PASSWORD_RESET", "FEEDBACK")},
 }
 for name in ("DEBUG", "ALLOWED_HOSTS", "EMAIL_BACKEND", "EMAIL_HOST", "STRIPE_SECRET_KEY", "STRIPE_API_BASE"):
     os.environ.pop(name, None)

@@ -11,7 +11,7 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-APPS = ("common", "users", "materials", "payments", "assignments", "config")
+APPS = ("common", "users", "materials", "payments", "assignments", "community", "config")
 PO = Path("common/locale/ru/LC_MESSAGES/django.po")
 KEYWORDS = {**DEFAULT_KEYWORDS, "gettext_lazy": None, "ngettext_lazy": (1, 2), "pgettext_lazy": ((1, "c"), 2)}
 
@@ -46,7 +46,7 @@ def _messages() -> Iterator[tuple[Path, int, object, str | None]]:
         for path in Path(app).rglob("*.py"):
             if not {"tests", "testing", "migrations", "stand_in"} & set(path.parts):
                 yield from _extract(path, path.read_bytes())
-        for path in Path(app).rglob("templates/**/*.html"):
+        for path in (*Path(app).rglob("templates/**/*.html"), *Path(app).rglob("templates/**/*.txt")):
             yield from _extract(path, templatize(path.read_text()).encode())
 
 

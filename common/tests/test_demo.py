@@ -91,7 +91,7 @@ def test_loads_quietly(load, monkeypatch):
     asked = []
     monkeypatch.setattr(background, "enqueue", lambda *args: asked.append(args))
     monkeypatch.setattr("materials.services.enqueue", lambda *args: asked.append(args))
-    monkeypatch.setattr("users.services.enqueue", lambda *args: asked.append(args))
+    monkeypatch.setattr("users.notifications.enqueue", lambda *args: asked.append(args))
 
     load()
 

@@ -114,7 +114,7 @@ def test_profile_is_changed(client_for, student, method):
 
 
 def test_profile_is_deleted(client_for, student):
-    response = client_for("student").delete("/api/profile/")
+    response = client_for("student").delete("/api/profile/", {"password": PASSWORD})
 
     assert response.status_code == 204
     student.refresh_from_db()

@@ -233,6 +233,10 @@ def test_a_mail_server_is_used_if_there_is_one(values):
     assert (backend, port) == ("django.core.mail.backends.smtp.EmailBackend", 587)
 
 
+def test_feedback_is_throttled_unless_said_otherwise(values):
+    assert values("REST_FRAMEWORK", THROTTLE_FEEDBACK="")["DEFAULT_THROTTLE_RATES"]["feedback"] == "5/hour"
+
+
 def test_a_throttle_is_switched_off(values):
     rates = values("REST_FRAMEWORK", THROTTLE_USER="off", THROTTLE_ANON="5/min")["DEFAULT_THROTTLE_RATES"]
 

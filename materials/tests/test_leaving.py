@@ -2,6 +2,7 @@
 
 from materials.models import Review, Subscription
 from materials.tests.factories import EnrollmentFactory, ReviewFactory, SubscriptionFactory
+from users.tests.factories import PASSWORD
 
 
 def found(client):
@@ -16,7 +17,7 @@ def test_people_who_leave_archive_their_courses(client_for, admin, course, enrol
     client_for("teacher").patch(f"/api/courses/{course.pk}/", {"title": "Ceramics"})
     before = found(client_for("admin"))
 
-    response = client_for("teacher").delete("/api/users/me/")
+    response = client_for("teacher").delete("/api/users/me/", {"password": PASSWORD})
 
     assert response.status_code == 204
     assert (before, found(client_for("admin"))) == ({"pavlova": 1, "ceramics": 1}, {"pavlova": 0, "ceramics": 1})
@@ -28,7 +29,7 @@ def test_people_who_leave_stay_counted(client_for, course, enrolled):
     EnrollmentFactory(course=course)
     review = ReviewFactory(course=course, author=enrolled)
 
-    client_for("enrolled").delete("/api/users/me/")
+    client_for("enrolled").delete("/api/users/me/", {"password": PASSWORD})
 
     assert Review.objects.get() == review
     assert course.enrollments.count() == 2
@@ -37,6 +38,6 @@ def test_people_who_leave_stay_counted(client_for, course, enrolled):
 def test_people_who_leave_are_no_subscribers(client_for, course, student):
     SubscriptionFactory(user=student, course=course)
 
-    client_for("student").delete("/api/users/me/")
+    client_for("student").delete("/api/users/me/", {"password": PASSWORD})
 
     assert not Subscription.objects.exists()

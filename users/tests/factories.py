@@ -3,7 +3,7 @@ from typing import Any
 import factory
 from django.contrib.auth.models import Group
 
-from users.models import MODERATORS, Notification, User
+from users.models import MODERATORS, Notification, NotificationPreference, User
 
 PASSWORD = "correct-horse-7"
 
@@ -41,3 +41,11 @@ class NotificationFactory(factory.django.DjangoModelFactory):
     subject = "Subject"
     message = "Message"
     dedup_key = factory.Sequence(lambda n: f"key{n}")
+
+
+class PreferenceFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = NotificationPreference
+
+    user = factory.SubFactory(UserFactory)
+    kind = Notification.Kind.ANNOUNCEMENT

@@ -241,6 +241,16 @@ def test_failed_letters_are_sent_again(staff):
     assert failed in Notification.objects.to_send()
 
 
+def test_preferences_are_set_for_a_person(staff, student):
+    values = {"user": str(student.pk), "kind": "enrolled", "email": "never", "in_app": "on"}
+
+    page = staff.get("/admin/users/notificationpreference/")
+    response = staff.post("/admin/users/notificationpreference/add/", values)
+
+    assert (page.status_code, response.status_code) == (200, 302)
+    assert student.notification_preferences.get().email == "never"
+
+
 def test_ending_a_sign_in(staff, student):
     issue_pair(student)
     family = TokenFamily.objects.get()

@@ -7,6 +7,8 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image, ImageFile
 
+from users.tests.factories import PASSWORD
+
 ME = "/api/users/me/"
 SCRIPT = b"<script>alert(1)</script>"
 
@@ -245,7 +247,7 @@ def test_leaving_deletes_the_file(client_for, django_capture_on_commit_callbacks
     send(client, picture())
 
     with django_capture_on_commit_callbacks(execute=True):
-        client.delete(ME)
+        client.delete(ME, {"password": PASSWORD})
 
     assert default_storage.listdir("public/avatars")[1] == []
 

@@ -164,10 +164,11 @@ def test_letter_says_how_to_come_back(now):
 
     tasks.deactivate_inactive_users()
 
-    message = Notification.objects.get().message
-    assert "Anna" in message
-    assert "30 days" in message
-    assert "To wake it up" in message
+    letter = Notification.objects.get()
+    assert "Anna" in letter.message
+    assert "30 days" in letter.message
+    assert letter.message.endswith("To wake it up, set a new password:")
+    assert letter.url == "https://lyceum.test/password/reset"
 
 
 def test_letter_to_someone_without_a_name(now):

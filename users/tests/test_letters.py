@@ -1,26 +1,49 @@
 import email
+import os
+import queue
+import re
+import signal
 import smtplib
 import socket
+import subprocess
+import sys
 from collections import Counter
 from datetime import timedelta
 from email import policy
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import factory
 import pytest
 import time_machine
 from aiosmtpd.controller import Controller
 from django.core import mail
-from django.utils import timezone
+from django.db import connection
+from django.utils import timezone, translation
 
 from common.testing.databases import on_postgresql
 from common.testing.threads import at_once
-from users import services, tasks
+from users import delivery, services, tasks
+from users.letters import Writer, unsubscribe_token
 from users.models import Notification
 from users.tests.factories import NotificationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
+
+def parsed(sent):
+    """The message as a mail program reads it."""
+    return email.message_from_bytes(sent.message().as_bytes(), policy=policy.default)
+
+
+def text_of(message):
+    return message.get_body(("plain",)).get_content()
+
+
+def html_of(message):
+    return message.get_body(("html",)).get_content()
 
 
 def later(**spans):
@@ -36,7 +59,9 @@ def test_a_letter_is_sent(mailoutbox):
     sent = tasks.send_pending_emails()
 
     assert sent == 1
-    assert [(m.subject, m.body, m.to) for m in mailoutbox] == [("Привет", "Курс обновлён", ["anna@test.io"])]
+    (message,) = mailoutbox
+    assert (message.subject, message.to) == ("Привет", ["anna@test.io"])
+    assert message.body.startswith("Курс обновлён\n\n-- \n")
     letter.refresh_from_db()
     assert (letter.email_status, letter.email_attempts, letter.email_error) == ("sent", 1, "")
     assert letter.email_sent_at is not None
@@ -50,12 +75,12 @@ def test_a_letter_is_sent_once(mailoutbox):
     assert len(mailoutbox) == 1
 
 
-def test_the_link_ends_the_letter(mailoutbox):
+def test_the_link_follows_the_text(mailoutbox):
     NotificationFactory(message="Look", url="https://lyceum.test/courses/1")
 
     tasks.send_pending_emails()
 
-    assert mailoutbox[0].body == "Look\n\nhttps://lyceum.test/courses/1"
+    assert mailoutbox[0].body.startswith("Look\n\nhttps://lyceum.test/courses/1\n\n-- \n")
 
 
 @pytest.mark.parametrize("subject", ["One\nBcc: evil@test.io", "One\r\n\r\nBody", "One\n"])
@@ -64,7 +89,7 @@ def test_a_subject_is_one_line(mailoutbox, subject):
 
     tasks.send_pending_emails()
 
-    message = email.message_from_bytes(mailoutbox[0].message().as_bytes(), policy=policy.default)
+    message = parsed(mailoutbox[0])
     assert message["Subject"] == " ".join(subject.split())
     assert message["Bcc"] is None
 
@@ -75,13 +100,107 @@ def test_headers(mailoutbox, settings):
 
     tasks.send_pending_emails()
 
-    message = mailoutbox[0].message()
+    message = parsed(mailoutbox[0])
     assert message["Message-ID"] == f"<{letter.pk}@lyceum.test>"
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["From"] == "Lyceum <noreply@lyceum.test>"
 
 
-@pytest.mark.parametrize("status", ["none", "sent", "failed"])
+def test_a_letter_names_its_moment_of_sending(mailoutbox):
+    """A mailbox that sorts by date shows a letter that had to wait on top, where it is seen."""
+    NotificationFactory()
+    with later(days=2):
+        tasks.send_pending_emails()
+
+        assert timezone.now() - parsed(mailoutbox[0])["Date"].datetime < timedelta(minutes=1)
+
+
+def test_html_and_text_say_the_same(mailoutbox):
+    NotificationFactory(subject="Новости", message="Раз\nДва\n\nТри", url="https://lyceum.test/courses/1")
+
+    tasks.send_pending_emails()
+
+    message = parsed(mailoutbox[0])
+    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+    assert text_of(message).startswith("Раз\nДва\n\nТри\n\nhttps://lyceum.test/courses/1\n")
+    html = re.sub(r"\s+", " ", html_of(message))
+    assert "Новости</h1>" in html
+    assert re.search(r"<p[^>]*> Раз<br> Два </p> <p[^>]*> Три </p>", html)
+    assert re.search(r'<a class="button" href="https://lyceum.test/courses/1"[^>]*>', html)
+
+
+def test_what_people_write_is_text_and_not_html(mailoutbox):
+    written = '<script>alert(1)</script> & "quotes" {{ settings }}'
+    NotificationFactory(subject=written, message=written)
+
+    tasks.send_pending_emails()
+
+    message = parsed(mailoutbox[0])
+    assert message["Subject"] == written
+    assert text_of(message).startswith(written)
+    assert "<script" not in html_of(message)
+    assert html_of(message).count("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;quotes&quot; {{ settings }}") == 3
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "/relative", "ftp://lyceum.test/", 'x" onclick="alert(1)'])
+def test_a_button_opens_web_pages_alone(mailoutbox, url):
+    NotificationFactory(url=url)
+
+    tasks.send_pending_emails()
+
+    assert "button" not in html_of(parsed(mailoutbox[0])).partition("</style>")[2]
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Unsubscribe"), ("ru", "Отписаться")])
+def test_the_frame_is_in_the_language_of_the_recipient(mailoutbox, language, words):
+    NotificationFactory(recipient__language=language)
+    with translation.override("en" if language == "ru" else "ru"):
+        tasks.send_pending_emails()
+
+    message = parsed(mailoutbox[0])
+    assert words in text_of(message)
+    assert words in html_of(message)
+    assert f'<html lang="{language}">' in html_of(message)
+
+
+@pytest.mark.parametrize("message", ["The same for all", "долго " * 1000, "=" * 3000])
+def test_letters_that_say_the_same_differ_in_the_recipient(mailoutbox, message):
+    """They are written out once; lines too long to be sent as they are take another way."""
+    letters = NotificationFactory.create_batch(3, message=message)
+
+    tasks.send_pending_emails()
+
+    for letter, sent in zip(letters, mailoutbox, strict=True):
+        received = parsed(sent)
+        token = unsubscribe_token(letter.recipient_id, letter.kind)
+        link = f"http://testserver/api/users/notifications/unsubscribe/{token}/"
+        assert received["To"] == letter.recipient.email
+        assert received["Message-ID"] == f"<{letter.pk}@example.com>"
+        assert received["List-Unsubscribe"] == f"<{link}>"
+        assert link in text_of(received)
+        assert link in html_of(received)
+        assert message.strip() in text_of(received)
+        assert not re.search("(to|id|link|token)-[0-9a-f]{16}", sent.message().as_bytes().decode())
+
+
+def test_letters_in_two_languages_are_two(mailoutbox):
+    for language in ("en", "ru"):
+        NotificationFactory(recipient__language=language, message="The same")
+
+    tasks.send_pending_emails()
+
+    assert ["Unsubscribe" in sent.body for sent in mailoutbox] == [True, False]
+
+
+def test_an_address_beyond_ascii(mailoutbox):
+    NotificationFactory(recipient__email="anna@пример.рф")
+
+    tasks.send_pending_emails()
+
+    assert b"To: anna@xn--e1afmkfd.xn--p1ai\n" in mailoutbox[0].message().as_bytes()
+
+
+@pytest.mark.parametrize("status", ["none", "sent", "failed", "digest"])
 def test_nothing_else_is_sent(mailoutbox, status):
     NotificationFactory(email_status=status)
 
@@ -101,7 +220,7 @@ def test_the_oldest_goes_first(mailoutbox):
 
 
 def test_many_letters_go_in_chunks(mailoutbox, monkeypatch):
-    monkeypatch.setattr(services, "LETTERS_PER_CONNECTION", 2)
+    monkeypatch.setattr(delivery, "LETTERS_PER_CONNECTION", 2)
     NotificationFactory.create_batch(5)
 
     sent = tasks.send_pending_emails()
@@ -134,7 +253,7 @@ def test_a_leased_letter_waits_for_its_sender(mailoutbox):
 
 def test_a_lease_that_ran_out_is_taken_over(mailoutbox):
     letter = NotificationFactory()
-    services._lease_letters()  # and the worker was killed
+    delivery._lease_letters()  # and the worker was killed
     with later(minutes=2, seconds=1):
         tasks.send_pending_emails()
 
@@ -145,11 +264,11 @@ def test_a_lease_that_ran_out_is_taken_over(mailoutbox):
 
 def test_who_was_too_slow_does_not_send_what_another_took(mailoutbox):
     NotificationFactory()
-    mine = services._lease_letters()
+    mine = delivery._lease_letters()
     with later(minutes=3):
         tasks.send_pending_emails()
 
-        sent = services._send_one(mine[0], mail.get_connection())
+        sent = delivery._send_one(mine[0], mail.get_connection(), Writer())
 
     assert sent == 0
     assert len(mailoutbox) == 1
@@ -163,7 +282,7 @@ def test_message_id_stays_when_a_letter_is_repeated(mailoutbox):
     tasks.send_pending_emails()
 
     assert len(mailoutbox) == 2
-    assert {m.message()["Message-ID"] for m in mailoutbox} == {f"<{letter.pk}@example.com>"}
+    assert {parsed(m)["Message-ID"] for m in mailoutbox} == {f"<{letter.pk}@example.com>"}
 
 
 # --- A real server ---------------------------------------------------------------------------------------------------
@@ -174,6 +293,7 @@ class Server:
 
     def __init__(self):
         self.letters = []
+        self.on_letter = lambda number: None
 
     async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - aiosmtpd's name
         code = address.partition("@")[0]
@@ -193,6 +313,7 @@ class Server:
         if message["Subject"].isdecimal():
             return f"{message['Subject']} not this one"
         self.letters.append((envelope.rcpt_tos, message))
+        self.on_letter(len(self.letters))
         return "250 OK"
 
 
@@ -220,7 +341,7 @@ def test_letters_arrive(server):
     assert recipients == ["anna@test.io"]
     assert message["Subject"] == "Привет"
     assert message["Message-ID"] == f"<{letter.pk}@example.com>"
-    assert message.get_content().rstrip().splitlines() == ["Курс обновлён", ".", "так"]
+    assert text_of(message).splitlines()[:3] == ["Курс обновлён", ".", "так"]
 
 
 @pytest.mark.parametrize("refused", [{"recipient__email": "550@test.io"}, {"subject": "554"}])
@@ -256,6 +377,17 @@ def test_a_transient_refusal_is_tried_again(server):
 
     letter.refresh_from_db()
     assert (letter.email_status, letter.email_attempts, letter.email_error) == ("sent", 2, "")
+
+
+def test_letters_refused_together_do_not_come_back_together(server):
+    NotificationFactory.create_batch(5, recipient__email=factory.Sequence(lambda n: f"451@{n}.test.io"))
+    with time_machine.travel(timezone.now(), tick=False):
+        now = timezone.now()
+        tasks.send_pending_emails()
+
+    waits = {wait - now for wait in Notification.objects.values_list("email_leased_until", flat=True)}
+    assert len(waits) == 5
+    assert timedelta(minutes=3) < min(waits) < max(waits) < timedelta(minutes=5)
 
 
 def test_refusals_for_a_day_lose_nothing(server):
@@ -355,7 +487,7 @@ def test_a_server_that_breaks_off_loses_nothing(server, monkeypatch):
 @on_postgresql
 @pytest.mark.django_db(transaction=True)
 def test_two_senders_at_once_send_each_letter_once(server, monkeypatch):
-    monkeypatch.setattr(services, "LETTERS_PER_CONNECTION", 5)
+    monkeypatch.setattr(delivery, "LETTERS_PER_CONNECTION", 5)
     letters = NotificationFactory.create_batch(40)
 
     sent = at_once(4, lambda number: tasks.send_pending_emails())
@@ -363,6 +495,46 @@ def test_two_senders_at_once_send_each_letter_once(server, monkeypatch):
     received = Counter(message["Message-ID"] for _to, message in server.letters)
     assert received == Counter(f"<{letter.pk}@example.com>" for letter in letters)
     assert sum(sent) == 40
+
+
+# A worker, and another one two minutes after each that was killed. Each says its process id as it begins.
+WORKERS = """
+import os, django
+django.setup()
+from users import tasks
+from users.models import Notification
+while True:
+    if not (worker := os.fork()):
+        print(os.getpid(), flush=True)
+        Notification.objects.update(email_leased_until=None)
+        tasks.send_pending_emails()
+        os._exit(0)
+    if os.waitpid(worker, 0)[1] == 0:
+        break
+"""
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_are_killed_lose_nothing(server, settings):
+    """Real processes, and a real `kill -9` at the worst moment: the letter is taken, its sender does not know yet."""
+    letters = NotificationFactory.create_batch(220)
+    kills = {1, 60, 61, 203}
+    workers: queue.SimpleQueue[int] = queue.SimpleQueue()
+    server.on_letter = lambda number: number in kills and os.kill(workers.get(timeout=20), signal.SIGKILL)
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    mail_server = {"EMAIL_HOST": settings.EMAIL_HOST, "EMAIL_PORT": str(settings.EMAIL_PORT)}
+    environment = os.environ | mail_server | {"DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": "config.settings"}
+
+    with subprocess.Popen([sys.executable, "-c", WORKERS], env=environment, stdout=subprocess.PIPE) as process:
+        for line in process.stdout:
+            workers.put(int(line))
+
+    received = Counter(message["Message-ID"] for _to, message in server.letters)
+    assert process.returncode == 0
+    assert received.keys() == {f"<{letter.pk}@example.com>" for letter in letters}
+    assert received.total() == len(letters) + len(kills)
+    assert set(Notification.objects.values_list("email_status", flat=True)) == {"sent"}
 
 
 # --- Without a server ------------------------------------------------------------------------------------------------
@@ -380,7 +552,8 @@ def test_files_hold_raw_messages(settings, tmp_path):
     assert path.suffix == ".eml"
     assert (message["To"], message["Subject"]) == ("anna@test.io", "Привет")
     assert message["Message-ID"] == f"<{letter.pk}@example.com>"
-    assert message.get_content().strip() == "Курс обновлён"
+    assert text_of(message).startswith("Курс обновлён\n\n-- \n")
+    assert "<p" in html_of(message)
 
 
 def test_each_letter_has_a_file_of_its_own(settings, tmp_path):

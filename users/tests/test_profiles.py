@@ -1,14 +1,12 @@
 from datetime import UTC, datetime
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from common.registry import anonymisers
 from materials.tests.factories import CourseFactory
-from users.models import Notification, TokenFamily, User
-from users.tests.factories import PASSWORD, AdminFactory, NotificationFactory, TeacherFactory, UserFactory
+from users.models import User
+from users.tests.factories import PASSWORD, TeacherFactory, UserFactory
 from users.tests.test_register import FORBIDDEN
 from users.tokens import issue_pair
 
@@ -399,7 +397,7 @@ def test_admin_wakes(client_for, api, target):
 
 
 def test_nobody_wakes_those_who_left(client_for, target):
-    client_for("target").delete(ME)
+    client_for("target").delete(ME, {"password": PASSWORD})
 
     response = client_for("admin").patch(of(target), {"is_active": True})
 
@@ -469,119 +467,3 @@ def test_nobody_else_puts_to_sleep(client_for, target, who):
     assert response.status_code == 403
     target.refresh_from_db()
     assert target.is_active
-
-
-# --- Leaving ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("who", "status"),
-    [("anonymous", 401), ("student", 403), ("teacher", 403), ("moderator", 403), ("admin", 204), ("target", 204)],
-)
-def test_who_may_delete_an_account(client_for, target, who, status):
-    response = client_for(who).delete(of(target))
-
-    assert response.status_code == status
-    target.refresh_from_db()
-    assert (target.email == "target@test.io") is (status != 204)
-
-
-def test_leaving_takes_the_person_out(client_for, target):
-    user = target
-    user.user_permissions.add(Permission.objects.first())
-    User.objects.filter(pk=user.pk).update(email_verified_at=user.date_joined)
-
-    response = client_for("target").delete(ME)
-
-    assert response.status_code == 204
-    user.refresh_from_db()
-    assert user.email == f"deleted-{user.pk}@invalid.invalid"
-    assert (user.username, user.first_name, user.last_name, user.phone, user.city) == (None, "", "", "", "")
-    assert (user.email_verified_at, user.is_active, user.deactivation_reason) == (None, False, "deleted")
-    assert not user.has_usable_password()
-    assert not user.user_permissions.exists()
-
-
-@pytest.mark.parametrize("who", ["moderator", "admin"])
-def test_leaving_ends_every_right(client_for, request, who):
-    client_for(who).delete(ME)
-
-    user = User.objects.get(pk=request.getfixturevalue(who).pk)
-    assert (user.role, user.is_staff, user.is_superuser, user.is_moderator) == ("student", False, False, False)
-
-
-def test_superuser_leaves(superuser, sign_in_as):
-    sign_in_as(superuser).delete(ME)
-
-    superuser.refresh_from_db()
-    assert (superuser.is_superuser, superuser.is_staff) == (False, False)
-
-
-def test_leaving_ends_every_way_in(client_for, api, target):
-    pair = issue_pair(target)
-    client = client_for("target")
-
-    client.delete(ME)
-
-    assert client.get(ME).status_code == 401
-    assert api.post("/api/auth/token/refresh/", {"refresh": pair["refresh"]}).status_code == 401
-    assert api.post("/api/auth/token/", {"email": "target@test.io", "password": PASSWORD}).status_code == 401
-    assert not TokenFamily.objects.filter(user=target).exists()
-
-
-def test_leaving_drops_letters(client_for, target):
-    NotificationFactory(recipient=target)
-
-    client_for("target").delete(ME)
-
-    assert not Notification.objects.exists()
-
-
-def test_leaving_frees_email_and_username(client_for, api, target):
-    client_for("target").delete(ME)
-
-    response = api.post(
-        "/api/auth/register/", {"email": "target@test.io", "username": "target", "password": "korrekt-horse-9"}
-    )
-
-    assert response.status_code == 201
-
-
-def test_leaving_asks_every_app(client_for, target, monkeypatch):
-    asked = []
-    monkeypatch.setattr(anonymisers, "parts", [*anonymisers.parts, asked.append])
-
-    client_for("target").delete(ME)
-
-    assert asked == [target]
-
-
-def test_leaving_is_all_or_nothing(client_for, target, monkeypatch):
-    def fail(user):
-        raise RuntimeError("no")
-
-    monkeypatch.setattr(anonymisers, "parts", [*anonymisers.parts, fail])
-    client = client_for("target")
-    client.raise_request_exception = False
-
-    response = client.delete(ME)
-
-    assert response.status_code == 500
-    target.refresh_from_db()
-    assert (target.email, target.is_active) == ("target@test.io", True)
-
-
-def test_those_who_left_are_nobody_to_others(client_for, target):
-    client_for("target").delete(ME)
-
-    response = client_for("student").get(of(target))
-
-    assert response.status_code == 404
-
-
-def test_admins_may_be_deleted_by_admins(client_for):
-    colleague = AdminFactory()
-
-    response = client_for("admin").delete(of(colleague))
-
-    assert response.status_code == 204

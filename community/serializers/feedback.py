@@ -1,0 +1,60 @@
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from community.models import Feedback
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A question",
+            {
+                "name": "Анна",
+                "email": "anna@example.com",
+                "subject": "Не открывается урок",
+                "message": "Третий урок курса по Python не загружается.",
+            },
+            request_only=True,
+        )
+    ]
+)
+class FeedbackFormSerializer(serializers.ModelSerializer):
+    """What anyone sends, and gets back."""
+
+    class Meta:
+        model = Feedback
+        fields = ("id", "name", "email", "subject", "message", "status", "created_at")
+        read_only_fields = ("status",)
+
+
+class FeedbackSerializer(serializers.ModelSerializer):
+    """The same for those who read and answer it. `user` is whoever was signed in, `answer_sent_at` when the letter with
+    the latest answer went out."""
+
+    answer = serializers.CharField(max_length=10_000, required=False)
+    answer_sent_at = serializers.DateTimeField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Feedback
+        fields = (
+            "id",
+            "user",
+            "name",
+            "email",
+            "subject",
+            "message",
+            "language",
+            "status",
+            "answer",
+            "answered_at",
+            "answered_by",
+            "answer_sent_at",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = tuple(name for name in fields if name not in {"status", "answer"})
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return {name: attrs[name] for name in ("status", "answer") if name in attrs}

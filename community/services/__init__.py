@@ -1,0 +1,1 @@
+"""Rules over several rows: the blog, conversations, the feedback form."""

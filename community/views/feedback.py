@@ -1,0 +1,75 @@
+"""The feedback form: open to everyone, read by moderators and admins, answered by admins."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils.translation import get_language
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import mixins, viewsets
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+
+from common.ids import UUID_PATTERN
+from community.filters import FeedbackFilter
+from community.models import Feedback
+from community.permissions import MayReadFeedback
+from community.serializers.feedback import FeedbackFormSerializer, FeedbackSerializer
+from community.services import feedback
+
+
+@extend_schema_view(
+    list=extend_schema(summary="Feedback"),
+    create=extend_schema(
+        summary="Send feedback",
+        description="Open to everyone. The admins get a letter.",
+        request=FeedbackFormSerializer,
+        responses={201: FeedbackFormSerializer},
+    ),
+    retrieve=extend_schema(summary="Open feedback"),
+)
+class FeedbackViewSet(
+    mixins.CreateModelMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet
+):
+    """What people write to the platform. Moderators and admins read it; admins answer."""
+
+    queryset = Feedback.objects.all()
+    serializer_class = FeedbackSerializer
+    permission_classes = (IsAuthenticated, MayReadFeedback)
+    filterset_class = FeedbackFilter
+    lookup_value_regex = UUID_PATTERN
+    ordering_fields = ("created_at",)
+    ordering = ("-created_at",)
+
+    def get_permissions(self) -> list[Any]:
+        return [AllowAny()] if self.action == "create" else super().get_permissions()
+
+    def get_throttles(self) -> list[Any]:
+        self.throttle_scope = "feedback" if self.action == "create" else None
+        return super().get_throttles()
+
+    def get_queryset(self) -> QuerySet[Feedback]:
+        return Feedback.objects.for_listing()
+
+    def get_serializer_class(self) -> type[Serializer]:
+        return FeedbackFormSerializer if self.action == "create" else FeedbackSerializer
+
+    def perform_create(self, serializer: Serializer) -> None:
+        user = self.request.user if self.request.user.is_authenticated else None
+        serializer.instance = feedback.send_feedback(
+            user=user, language=get_language() or settings.LANGUAGE_CODE, **serializer.validated_data
+        )
+
+    @extend_schema(
+        summary="Answer feedback",
+        description="Each new `answer` goes to the sender as a letter; the same one again does not. `status` is "
+        "`answered` then, unless another is given.",
+    )
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        found = self.get_object()
+        serializer = self.get_serializer(found, data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        feedback.answer_feedback(feedback=found, admin=request.user, **serializer.validated_data)
+        return Response(self.get_serializer(self.get_object()).data)
