@@ -7,7 +7,7 @@ COPY requirements.txt .
 # Wheels only, each checked against its hash: no compiler here, and none that could be missed. pip itself stays out of
 # the environment that goes on.
 RUN python -m venv --without-pip /opt/venv \
-    && pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes --only-binary :all: -r requirements.txt
+    && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --require-hashes --only-binary :all: -r requirements.txt
 
 
 FROM python:3.11-slim-bookworm

@@ -14,17 +14,18 @@ help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
 # --- Setting up: each stamp is younger than what it was made from, so a second run does nothing ---
+# `--no-deps`: the lock files are complete, and a resolver that is asked would stumble over whatever was released since.
 
 $(VENV)/.runtime: requirements.txt
 	@test -n "$(PYTHON)" || (echo "Lyceum needs Python 3.11 or later. Name one: make run PYTHON=/path/to/python3.11"; exit 1)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing what Lyceum needs …"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@echo "Installing what the tests need …"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@touch $@
 
 .env:
@@ -95,8 +96,8 @@ translations: $(VENV)/.dev ## Gather texts into the Russian catalogue, and compi
 $(VENV)/bench/.ready: requirements.txt bench/requirements.txt
 	@$(PYTHON) -m venv $(VENV)/bench
 	@echo "Installing what the benchmarks need …"
-	@$(VENV)/bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	@$(VENV)/bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.txt
+	@$(VENV)/bench/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+	@$(VENV)/bench/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r bench/requirements.txt
 	@touch $@
 
 bench: $(VENV)/bench/.ready ## Speed, beside reference stacks; ARGS="letters --number 100000"
