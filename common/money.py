@@ -36,16 +36,21 @@ def from_minor_units(minor: int, currency: str) -> Decimal:
     return Decimal(minor).scaleb(-exponent(currency))
 
 
+def check_in_currency(amount: Decimal, currency: str, *, attr: str) -> int:
+    """The amount in minor units. Raises ValidationError (400) for one that the currency cannot express."""
+    try:
+        return to_minor_units(amount, currency)
+    except ValueError:
+        raise invalid(attr, "not_in_currency", _("The currency has no such small units.")) from None
+
+
 def check_price(amount: Decimal, currency: str, *, attr: str = "price") -> None:
     """Raises ValidationError (400) unless the amount is zero or can be charged in the currency."""
     if currency not in settings.CURRENCIES:
         raise invalid("currency", "unknown_currency", _("This currency is not accepted here."))
     if amount == 0:
         return
-    try:
-        minor = to_minor_units(amount, currency)
-    except ValueError:
-        raise invalid(attr, "not_in_currency", _("The currency has no such small units.")) from None
+    minor = check_in_currency(amount, currency, attr=attr)
     if minor > LARGEST_CHARGE:
         text = _("The highest price is %(maximum)s %(currency)s.")
         raise invalid(

@@ -273,6 +273,7 @@ STRIPE_WEBHOOK_SECRETS: list[str] = read(
 STRIPE_WEBHOOK_SECRET = STRIPE_WEBHOOK_SECRETS[0]
 STRIPE_TIMEOUT_SECONDS = 10
 RECONCILE_AFTER_MINUTES: int = read("RECONCILE_AFTER_MINUTES", 10, positive)
+REFUND_WINDOW_DAYS: int = read("REFUND_WINDOW_DAYS", 14, positive)
 
 # --- Mail ------------------------------------------------------------------------------------------------------------
 
@@ -358,6 +359,18 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile-pending-payments": {
         "task": "payments.tasks.reconcile_pending_payments",
         "schedule": crontab(minute="*/10"),
+    },
+    "fetch-missed-events": {
+        "task": "payments.tasks.fetch_missed_events",
+        "schedule": crontab(minute="5-59/10"),
+    },
+    "remind-pending-payments": {
+        "task": "payments.tasks.remind_pending_payments",
+        "schedule": crontab(hour="9", minute="0"),
+    },
+    "forget-idempotency-records": {
+        "task": "payments.tasks.forget_idempotency_records",
+        "schedule": crontab(hour="3", minute="40"),
     },
     "process-failed-webhook-events": {
         "task": "payments.tasks.process_failed_webhook_events",

@@ -62,14 +62,71 @@ def enroll(*, user: User, course: Course) -> tuple[Enrollment, bool]:
 @transaction.atomic
 def grant_access(*, user: User, course: Course, source: str) -> Enrollment:
     """Opens the course to the user. Safe to call again, and from two places at once; granting again extends."""
-    expires_at = timezone.now() + timedelta(days=course.access_days) if course.access_days else None
+    until = end_of_access(course)
+    if source == Enrollment.Source.PAYMENT:
+        return open_by_payment(user=user, course=course, until=until)
+    enrollment, created = _locked_enrollment(user, course, source, until)
+    if not (enrollment.is_open and enrollment.source == Enrollment.Source.PAYMENT):
+        enrollment.other_source, enrollment.other_expires_at = "", None
+        return _open(enrollment, created, source=source, expires_at=until)
+    # A payment opens it as well. Should that be taken back, this remains.
+    enrollment.other_source, enrollment.other_expires_at = source, until
+    return _open(enrollment, created, source=enrollment.source, expires_at=_later(enrollment.expires_at, until))
+
+
+def end_of_access(course: Course) -> datetime | None:
+    """Until when it is open to somebody who enters now; None: without an end."""
+    return timezone.now() + timedelta(days=course.access_days) if course.access_days else None
+
+
+@transaction.atomic
+def open_by_payment(*, user: User, course: Course, until: datetime | None) -> Enrollment:
+    """Opens the course for as long as it has been paid for (None: without an end), or as something else opens it."""
+    enrollment, created = _locked_enrollment(user, course, Enrollment.Source.PAYMENT, until)
+    if enrollment.is_open and enrollment.source != Enrollment.Source.PAYMENT:
+        enrollment.other_source, enrollment.other_expires_at = enrollment.source, enrollment.expires_at
+    elif not enrollment.is_open:
+        enrollment.other_source, enrollment.other_expires_at = "", None
+    expires_at = _later(until, enrollment.other_expires_at) if enrollment.other_source else until
+    return _open(enrollment, created, source=Enrollment.Source.PAYMENT, expires_at=expires_at)
+
+
+@transaction.atomic
+def close_by_payment(*, user: User, course: Course) -> None:
+    """No payment opens the course any more: it is closed, unless something else opens it. Safe to call again."""
+    enrollment = Enrollment.objects.select_for_update().filter(user=user, course=course).first()
+    if enrollment is None or enrollment.source != Enrollment.Source.PAYMENT or enrollment.is_revoked:
+        return
+    if enrollment.other_source:
+        enrollment.source, enrollment.expires_at = enrollment.other_source, enrollment.other_expires_at
+    else:
+        enrollment.status = Enrollment.Status.REVOKED
+        Course.objects.filter(pk=course.pk).update(enrollment_count=Greatest(F("enrollment_count") - 1, 0))
+    enrollment.other_source, enrollment.other_expires_at = "", None
+    enrollment.save(update_fields=ACCESS_FIELDS)
+
+
+ACCESS_FIELDS = ["status", "source", "expires_at", "removed_at", "other_source", "other_expires_at", "updated_at"]
+
+
+def _locked_enrollment(user: User, course: Course, source: str, until: datetime | None) -> tuple[Enrollment, bool]:
+    return Enrollment.objects.select_for_update().get_or_create(
+        user=user, course=course, defaults={"source": source, "expires_at": until}
+    )
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    """None: never."""
+    return None if one is None or other is None else max(one, other)
+
+
+def _open(enrollment: Enrollment, created: bool, *, source: str, expires_at: datetime | None) -> Enrollment:
+    """The enrollment is open from now on: counts, and tells whoever enters by it."""
+    user, course = enrollment.user, enrollment.course
     # Bought while it was for sale, paid after it was taken back: a draft is seen by its author alone, and the buyer
     # must see what they have paid for.
     Course.objects.filter(pk=course.pk, status=Course.Status.DRAFT).update(status=Course.Status.ARCHIVED)
-    enrollment, created = Enrollment.objects.select_for_update().get_or_create(
-        user=user, course=course, defaults={"source": source, "expires_at": expires_at}
-    )
-    if created or enrollment.status == Enrollment.Status.REVOKED:
+    if created or enrollment.is_revoked:
         Course.objects.filter(pk=course.pk).update(enrollment_count=F("enrollment_count") + 1)
     enters = created or not enrollment.is_open
     if not created:
@@ -78,7 +135,7 @@ def grant_access(*, user: User, course: Course, source: str) -> Enrollment:
         enrollment.source = source
         enrollment.expires_at = expires_at
         enrollment.removed_at = None
-        enrollment.save(update_fields=["status", "source", "expires_at", "removed_at", "updated_at"])
+        enrollment.save(update_fields=ACCESS_FIELDS)
     if enters:
         notify([_enrolled_notification(user, course, enrollment)])
     if not created and enrollment.completed_at is None:
@@ -103,6 +160,11 @@ def _enrolled_notification(user: User, course: Course, enrollment: Enrollment) -
 def grant_lesson_access(*, user: User, lesson: Lesson, source: str) -> LessonAccess:
     """Opens one lesson to the user. Safe to call again, and from two places at once."""
     return LessonAccess.objects.get_or_create(user=user, lesson=lesson, defaults={"source": source})[0]
+
+
+def close_lesson_by_payment(*, user: User, lesson: Lesson) -> None:
+    """No payment opens the lesson any more. Safe to call again."""
+    LessonAccess.objects.filter(user=user, lesson=lesson, source=Enrollment.Source.PAYMENT).delete()
 
 
 def check_may_be_draft(course: Course) -> None:

@@ -5,8 +5,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from common.admin import ReadOnlyAdmin
-from payments import gateway, services
+from payments import gateway
 from payments.models import Payment, WebhookEvent
+from payments.services import settling, webhooks
 
 
 @admin.register(Payment)
@@ -25,7 +26,7 @@ class PaymentAdmin(ReadOnlyAdmin):
         moved = 0
         try:
             for payment in queryset.filter(status=Payment.Status.PENDING):
-                moved += services.refresh(payment).status != Payment.Status.PENDING
+                moved += settling.refresh(payment).status != Payment.Status.PENDING
         except gateway.StripeUnavailable as error:
             self.message_user(request, str(error), messages.ERROR)
         self.message_user(
@@ -42,5 +43,5 @@ class WebhookEventAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Process once more"), permissions=["view"])
     def process_again(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> None:
-        done = sum(services.try_event(event) for event in queryset.filter(processed_at__isnull=True))
+        done = sum(webhooks.try_event(event) for event in queryset.filter(processed_at__isnull=True))
         self.message_user(request, ngettext("%(n)s event processed", "%(n)s events processed", done) % {"n": done})

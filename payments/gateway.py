@@ -4,23 +4,28 @@ transaction."""
 import logging
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import orjson
 import stripe
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+from stripe.params import EventListParams, RefundCreateParams
 
 from common.errors import RuleBroken, ServiceUnavailable
 from common.money import from_minor_units, to_minor_units
-from payments.models import Payment
+from payments.models import Dispute, Payment, Refund
 
 logger = logging.getLogger(__name__)
 
 SIGNATURE_TOLERANCE_SECONDS = 300
+INQUIRY = ("warning_", "prevented")
 SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
 
 
@@ -39,6 +44,14 @@ class ChargeRefused(RuleBroken):
         super().__init__("payment_refused", text, status_code=400)
 
 
+class RefundRefused(RuleBroken):
+    """Stripe will not give this back: it has been already, or a dispute is open."""
+
+    def __init__(self, reason: object) -> None:
+        text = _("The payment service refused this refund: %(reason)s") % {"reason": reason}
+        super().__init__("refund_refused", text)
+
+
 class InvalidSignatureError(Exception):
     """An event that Stripe has not signed, or not within 300 seconds of now."""
 
@@ -48,9 +61,30 @@ class MalformedEventError(Exception):
 
 
 @dataclass(frozen=True)
+class StripeRefund:
+    """A refund; `refund_id` is our own, as we put it into the metadata, or empty. `status` is one of Refund.Status."""
+
+    id: str
+    amount: Decimal
+    status: str
+    reason: str
+    refund_id: UUID | None
+
+
+@dataclass(frozen=True)
+class StripeDispute:
+    """A dispute; `status` is one of Dispute.Status."""
+
+    id: str
+    amount: Decimal
+    status: str
+
+
+@dataclass(frozen=True)
 class Session:
     """What a checkout session says at this moment. `status`: open, complete or expired; `payment_status`: unpaid, paid
-    or no_payment_required; `has_failed`: its money was awaited after its completion, and will not come."""
+    or no_payment_required; `has_failed`: its money was awaited after its completion, and will not come; with all
+    refunds and disputes of its payment."""
 
     id: str
     url: str
@@ -61,6 +95,8 @@ class Session:
     payment_intent: str
     client_reference_id: str
     has_failed: bool
+    refunds: tuple[StripeRefund, ...] = ()
+    disputes: tuple[StripeDispute, ...] = ()
 
     @property
     def is_paid(self) -> bool:
@@ -117,18 +153,83 @@ def create_session(payment: Payment) -> tuple[str, str, Session]:
     return product.id, price.id, _session(session)
 
 
-def retrieve_session(session_id: str) -> Session | None:
-    """The session as Stripe has it now; None if Stripe knows none of this id."""
+def retrieve_session(session_id: str, *, with_refunds: bool = False) -> Session | None:
+    """The session as Stripe has it now; None if Stripe knows none of this id.
+
+    `with_refunds` looks for refunds even where the charge names no refunded amount, as after one that failed.
+    """
     if not SESSION_ID.fullmatch(session_id):
         return None  # it would become part of a path, such as that of the list of all sessions
+    client = _client().v1
     try:
-        return _session(_client().v1.checkout.sessions.retrieve(session_id, {"expand": ["payment_intent"]}))
+        said: Any = client.checkout.sessions.retrieve(session_id, {"expand": ["payment_intent.latest_charge"]})
+        session = _session(said)
+        charge = said.payment_intent and said.payment_intent.latest_charge
+        if charge and (charge.amount_refunded or with_refunds):
+            refunds = client.refunds.list({"charge": charge.id, "limit": 100}).auto_paging_iter()
+            session = replace(session, refunds=tuple(map(_refund, refunds)))
+        if charge and charge.disputed:
+            opened = client.disputes.list({"charge": charge.id, "limit": 100}).data
+            # An inquiry takes no money, unless it becomes a dispute proper.
+            disputes = (_dispute(one) for one in opened if not one.status.startswith(INQUIRY))
+            session = replace(session, disputes=tuple(disputes))
+        return session
     except stripe.InvalidRequestError as error:
         if error.http_status == 404:
             return None
         raise _unavailable(error) from error
     except stripe.StripeError as error:
         raise _unavailable(error) from error
+
+
+def session_of_intent(intent_id: str) -> str | None:
+    """The id of the session that a payment intent belongs to; None if it came about in another way."""
+    try:
+        sessions = _client().v1.checkout.sessions.list({"payment_intent": intent_id, "limit": 1}).data
+    except stripe.InvalidRequestError as error:
+        logger.info("Stripe knows no payment intent %s: %s", intent_id, error)
+        return None
+    except stripe.StripeError as error:
+        raise _unavailable(error) from error
+    return sessions[0].id if sessions else None
+
+
+def create_refund(refund: Refund) -> StripeRefund:
+    """Gives the refund's amount back. The idempotency key is the refund's own: asked again, after a time-out or a
+    crash, Stripe answers with the same refund. Raises StripeUnavailable or RefundRefused."""
+    payment = refund.payment
+    metadata = {"refund_id": str(refund.pk), "payment_id": str(payment.pk)}
+    if refund.comment:
+        metadata["comment"] = refund.comment
+    params: RefundCreateParams = {
+        "payment_intent": payment.stripe_payment_intent_id,
+        "amount": to_minor_units(refund.amount, payment.currency),
+        "metadata": metadata,
+    }
+    if refund.reason != Refund.Reason.OTHER:
+        params["reason"] = refund.reason  # type: ignore[typeddict-item] # Refund.Reason's others are Stripe's
+    try:
+        return _refund(_client().v1.refunds.create(params, {"idempotency_key": f"refund-{refund.pk}"}))
+    except stripe.InvalidRequestError as error:
+        logger.error("Stripe refused refund %s: %s", refund.pk, error)
+        raise RefundRefused(error.user_message or error.code) from error
+    except stripe.StripeError as error:
+        raise _unavailable(error) from error
+
+
+def undelivered_events(types: Iterable[str], since: datetime) -> list[dict[str, Any]]:
+    """Events that we have not taken yet, the oldest first."""
+    params: EventListParams = {
+        "types": sorted(types),
+        "delivery_success": False,
+        "created": {"gte": int(since.timestamp())},
+        "limit": 100,
+    }
+    try:
+        events = [event.to_dict() for event in _client().v1.events.list(params).auto_paging_iter()]
+    except stripe.StripeError as error:
+        raise _unavailable(error) from error
+    return events[::-1]
 
 
 def expire_session(session_id: str) -> Session | None:
@@ -213,6 +314,29 @@ def _session(session: Any) -> Session:
         and session.payment_status == "unpaid"
         and is_whole
         and intent.status in {"requires_payment_method", "canceled"},
+    )
+
+
+def _refund(refund: Any) -> StripeRefund:
+    try:
+        refund_id = UUID(refund.metadata["refund_id"])
+    except (KeyError, TypeError, ValueError):
+        refund_id = None
+    return StripeRefund(
+        id=refund.id,
+        amount=from_minor_units(refund.amount, refund.currency.upper()),
+        status=refund.status if refund.status in Refund.Status.values else Refund.Status.PENDING,  # requires_action
+        reason=refund.reason if refund.reason in Refund.Reason.values else Refund.Reason.OTHER,
+        refund_id=refund_id,
+    )
+
+
+def _dispute(dispute: Any) -> StripeDispute:
+    closed = dispute.status in {Dispute.Status.WON, Dispute.Status.LOST}
+    return StripeDispute(
+        id=dispute.id,
+        amount=from_minor_units(dispute.amount, dispute.currency.upper()),
+        status=dispute.status if closed else Dispute.Status.OPEN,
     )
 
 

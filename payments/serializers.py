@@ -1,5 +1,6 @@
 """The shapes of payments."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -8,7 +9,16 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from materials.models import Course, Lesson
-from payments.models import Payment
+from payments.models import Payment, Refund, RefundRequest
+
+
+class RefundSerializer(serializers.ModelSerializer):
+    """Money that went back, or is about to."""
+
+    class Meta:
+        model = Refund
+        fields = ("id", "amount", "reason", "status", "credit_note_number", "created_at")
+        read_only_fields = fields
 
 
 class PaymentSerializer(serializers.ModelSerializer):
@@ -26,11 +36,14 @@ class PaymentSerializer(serializers.ModelSerializer):
             "title",
             "amount",
             "currency",
+            "discount",
+            "refunded_amount",
             "payment_method",
             "status",
             "payment_date",
             "payment_url",
             "receipt_number",
+            "reference",
             "created_at",
             "updated_at",
         )
@@ -41,6 +54,16 @@ class PaymentSerializer(serializers.ModelSerializer):
         # A page where nothing can be paid any more leads nowhere.
         is_open = payment.status == Payment.Status.PENDING
         return {**data, "payment_url": payment.payment_url or None if is_open else None}
+
+
+class PaymentDetailSerializer(PaymentSerializer):
+    """The same with its refunds, the newest first."""
+
+    refunds = RefundSerializer(many=True, read_only=True)
+
+    class Meta(PaymentSerializer.Meta):
+        fields = (*PaymentSerializer.Meta.fields, "refunds")
+        read_only_fields = fields
 
 
 class MethodField(serializers.ChoiceField):
@@ -120,3 +143,25 @@ class PaymentStatusSerializer(serializers.ModelSerializer):
 
     def get_payment_status(self, payment: Payment) -> str:
         return "unpaid" if payment.is_unpaid else "paid"
+
+
+class ConfirmationSerializer(serializers.Serializer):
+    """What cash or a transfer was confirmed by: a number of a cash receipt, of a bank statement."""
+
+    reference = serializers.CharField(max_length=100)
+
+
+class RefundCreateSerializer(serializers.Serializer):
+    """How much goes back (all that is left, if not given), and why: one of Stripe's reasons, or other words."""
+
+    amount = serializers.DecimalField(
+        max_digits=10, decimal_places=2, min_value=Decimal("0.01"), required=False, allow_null=True, default=None
+    )
+    reason = serializers.CharField(max_length=500)
+
+
+class RefundRequestSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = RefundRequest
+        fields = ("id", "payment", "reason", "status", "created_at", "decided_at")
+        read_only_fields = ("payment", "status", "decided_at")

@@ -1,6 +1,6 @@
 """Where Stripe tells us what happened."""
 
-from django.db import DataError, transaction
+from django.db import DataError
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -9,8 +9,8 @@ from rest_framework.views import APIView
 
 from common.background import enqueue
 from common.errors import RuleBroken
-from payments import gateway, services
-from payments.models import WebhookEvent
+from payments import gateway
+from payments.services import webhooks
 
 
 @extend_schema(
@@ -29,15 +29,12 @@ class WebhookView(APIView):
     def post(self, request: Request) -> Response:
         try:
             payload = gateway.read_event(request._request.body, request.headers.get("Stripe-Signature", ""))
-            with transaction.atomic():
-                event, _created = WebhookEvent.objects.get_or_create(
-                    stripe_event_id=payload["id"], defaults={"type": payload["type"], "payload": payload}
-                )
+            event = webhooks.take_event(payload)
         except gateway.InvalidSignatureError:
             raise RuleBroken("invalid_signature", "The signature is not Stripe's.", status_code=400) from None
         except (gateway.MalformedEventError, DataError, ValueError):
             # The last two: what PostgreSQL cannot hold, such as an endless type or a NUL in a text.
             raise RuleBroken("malformed_event", "This is no event.", status_code=400) from None
-        if not services.try_event(event):
+        if not webhooks.try_event(event):
             enqueue("payments.tasks.process_webhook_event", str(event.pk))
         return Response({"received": True})

@@ -59,6 +59,11 @@ class Enrollment(EditableRow):
     completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     removed_at = models.DateTimeField(_("left the cabinet at"), null=True, blank=True)
+    # What opens the course beside a payment, and until when: it goes on by this when the payment is taken back.
+    other_source = models.CharField(
+        _("other source"), max_length=10, choices=Source.choices, blank=True, editable=False
+    )
+    other_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = EnrollmentQuerySet.as_manager()
 
@@ -85,6 +90,10 @@ class Enrollment(EditableRow):
     @property
     def is_past(self) -> bool:
         return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    @property
+    def is_revoked(self) -> bool:
+        return self.status == self.Status.REVOKED
 
     @property
     def is_open(self) -> bool:

@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 from materials.models import Course, Enrollment
 from payments.models import Payment
 from payments.stand_in import StandIn
+from payments.stand_in.payments import create_refund
 from payments.tests.stand_in.helpers import ASKING, DECLINED, GOOD, Answer, browse
 from users.models import Notification, User
 
@@ -62,6 +63,13 @@ def calls(stripe: StandIn, method: str = "") -> list[dict[str, Any]]:
 def session_of(stripe: StandIn, payment: Payment) -> dict[str, Any]:
     """The payment's session, to look at and to tamper with."""
     return stripe.store.objects["checkout.session"][payment.stripe_session_id]
+
+
+def give_back_at_stripe(stripe: StandIn, payment: Payment, **fields: Any) -> dict[str, Any]:
+    """A refund that somebody makes at Stripe's dashboard."""
+    intent = session_of(stripe, payment)["payment_intent"]
+    with stripe.store.lock:
+        return create_refund(stripe.store, {"payment_intent": intent, **fields}, {"id": None, "idempotency_key": None})
 
 
 def event(session_id: str, type_: str = "checkout.session.completed", **fields: Any) -> dict[str, Any]:

@@ -6,8 +6,9 @@ import pytest
 
 from materials.models import Course, Enrollment
 from materials.tests.factories import CourseFactory, EnrollmentFactory, LessonAccessFactory
-from payments import gateway, services
+from payments import gateway
 from payments.models import Payment, PaymentQuerySet
+from payments.services import buying
 from payments.tests.factories import PaymentFactory
 from payments.tests.helpers import (
     browse,
@@ -243,13 +244,13 @@ def test_what_is_paid_already_is_not_closed(buyer, pending, course, stripe):
 
 def test_what_is_paid_at_the_last_moment_is_not_closed(buyer, pending, course):
     """Between the question to Stripe and the closing of the session."""
-    real = services._cancel
+    real = buying.close_payment
 
     def cancel(payment):
         pay(pending.payment_url)
         real(payment)
 
-    with mock.patch.object(services, "_cancel", cancel):
+    with mock.patch.object(buying, "close_payment", cancel):
         answer = buyer.post(URL, {"paid_course": course.pk, "payment_method": "cash"})
 
     assert (answer.status_code, code_of(answer)) == (409, "already_owned")
@@ -643,13 +644,13 @@ def test_closed_while_the_session_was_being_made(buyer, course, stripe, status):
 def test_a_session_is_noted_while_its_payment_is_being_closed(buyer, student, course, stripe):
     """The other way round: what is closed must not have got a session since it was looked at."""
     payment = PaymentFactory(user=student, paid_course=course, status="pending")
-    real = services._cancel
+    real = buying.close_payment
 
     def cancel(seen):
         Payment.objects.filter(pk=payment.pk).update(stripe_session_id="cs_test_new")
         real(seen)
 
-    with mock.patch.object(services, "_cancel", cancel):
+    with mock.patch.object(buying, "close_payment", cancel):
         answer = buyer.post(URL, {"paid_course": course.pk, "payment_method": "cash"})
 
     payment.refresh_from_db()
@@ -685,14 +686,14 @@ def test_two_tabs_and_the_first_is_over_by_now(buyer, student, course, stripe):
 
 def test_paid_while_buying_again(buyer, pending, course, stripe):
     """The webhook comes between the question to Stripe and the new payment."""
-    real = services._get_or_create_pending
+    real = buying._get_or_create_pending
 
     def get_or_create(*args):
         pay(pending.payment_url)
         post_webhook(event(pending.stripe_session_id))
         return real(*args)
 
-    with mock.patch.object(services, "_get_or_create_pending", get_or_create):
+    with mock.patch.object(buying, "_get_or_create_pending", get_or_create):
         answer = buyer.post(URL, {"paid_course": course.pk})
 
     assert (answer.status_code, code_of(answer)) == (409, "already_owned")
@@ -701,13 +702,13 @@ def test_paid_while_buying_again(buyer, pending, course, stripe):
 
 def test_another_tab_chose_another_method(buyer, student, course, stripe):
     """Both found nothing open; the other one was first."""
-    real = services._get_or_create_pending
+    real = buying._get_or_create_pending
 
     def get_or_create(*args):
         PaymentFactory(user=student, paid_course=course, status="pending", payment_method="cash")
         return real(*args)
 
-    with mock.patch.object(services, "_get_or_create_pending", get_or_create):
+    with mock.patch.object(buying, "_get_or_create_pending", get_or_create):
         answer = buyer.post(URL, {"paid_course": course.pk})
 
     assert (answer.status_code, code_of(answer)) == (409, "conflict")

@@ -57,11 +57,14 @@ def test_a_line(buyer, mine, student, course):
         "title": "Course",
         "amount": "1000.00",
         "currency": "RUB",
+        "discount": "0.00",
+        "refunded_amount": "0.00",
         "payment_method": "card",
         "status": "succeeded",
         "payment_date": "2026-03-31T20:30:00Z",
         "payment_url": None,
         "receipt_number": "",
+        "reference": "",
     }
 
 
@@ -376,8 +379,8 @@ def test_queries_do_not_grow(client_for, student, teacher, django_assert_num_que
 
 
 def test_queries_of_one_payment(buyer, mine, django_assert_num_queries):
-    # 1. the caller; 2. the payment
-    with django_assert_num_queries(2):
+    # 1. the caller; 2. the payment; 3. its refunds
+    with django_assert_num_queries(3):
         answer = buyer.get(f"{URL}{mine.pk}/")
 
     assert answer.status_code == 200

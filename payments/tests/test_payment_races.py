@@ -9,8 +9,9 @@ from rest_framework.test import APIClient
 from common.testing.databases import on_postgresql
 from common.testing.threads import at_once
 from materials.models import LessonAccess
-from payments import gateway, services, tasks
+from payments import gateway, tasks
 from payments.models import Payment, WebhookEvent
+from payments.services import settling
 from payments.tests.helpers import BOUGHT, event, made, pay, post_webhook, traces
 from users.models import Notification
 
@@ -105,16 +106,16 @@ def test_one_at_a_time_fulfils(pending, student, course):
     pay(pending.payment_url)
     inside = []
     second = threading.Event()
-    real = services._succeed
+    real = settling._succeed
 
-    def succeed(payment, session):
+    def succeed(payment, siblings, session):
         inside.append(payment.pk)
         if len(inside) > 1:
             second.set()
         second.wait(timeout=0.5)  # time for another one to come in, if nothing holds it back
-        real(payment, session)
+        real(payment, siblings, session)
 
-    with mock.patch.object(services, "_succeed", succeed):
+    with mock.patch.object(settling, "_succeed", succeed):
         answers = at_once(4, lambda number: post_webhook(event(pending.stripe_session_id)))
 
     assert {answer.status_code for answer in answers} == {200}

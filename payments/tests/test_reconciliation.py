@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from materials.models import Enrollment
 from materials.tests.factories import CourseFactory
-from payments import services, tasks
+from payments import tasks
 from payments.models import Payment
+from payments.services import settling
 from payments.tests.factories import PaymentFactory
 from payments.tests.helpers import BOUGHT, calls, control, made, pay, traces
 
@@ -133,14 +134,14 @@ def test_one_that_cannot_be_settled_does_not_stop_the_others(buyer, teacher, str
         pay(buyer.post("/api/payments/", {"paid_course": course.pk}).json()["payment_url"])
     Payment.objects.update(created_at=timezone.now() - timedelta(hours=1))
     first = Payment.objects.order_by("created_at", "pk").first()
-    real = services.refresh
+    real = settling.refresh
 
     def refresh(payment):
         if payment.pk == first.pk:
             raise ZeroDivisionError
         return real(payment)
 
-    with mock.patch.object(services, "refresh", refresh):
+    with mock.patch.object(settling, "refresh", refresh):
         moved = tasks.reconcile_pending_payments()
 
     assert moved == 1

@@ -11,8 +11,9 @@ import pytest
 from django.utils import timezone
 
 from common.testing.databases import on_postgresql
-from payments import services, tasks
+from payments import tasks
 from payments.models import Payment, WebhookEvent
+from payments.services import webhooks
 from payments.stand_in import StandIn
 from payments.tests.helpers import (
     BOUGHT,
@@ -427,7 +428,7 @@ def test_a_long_outage_uses_up_no_attempts(stripe):
 def test_killed_in_the_middle(pending, student, course):
     """The row was committed, the process was not there any more."""
     pay(pending.payment_url)
-    with mock.patch.object(services, "try_event"):
+    with mock.patch.object(webhooks, "try_event"):
         post_webhook(event(pending.stripe_session_id))
     make_old()
 

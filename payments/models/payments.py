@@ -1,12 +1,14 @@
-from datetime import datetime, timedelta
+from datetime import datetime
+from decimal import Decimal
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from common.models import EditableRow, Row
+from common.models import EditableRow
 from materials.models import Course, Lesson
+from payments.models.coupons import Coupon
 from users.models import User
 
 
@@ -21,6 +23,10 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
 
     def for_item(self, user: User, item: Course | Lesson) -> "PaymentQuerySet":
         return self.filter(user=user, **item_field(item))
+
+    def that_open(self) -> "PaymentQuerySet":
+        """Those that open what was bought."""
+        return self.filter(status__in=Payment.OPENING)
 
     def to_reconcile(self, before: datetime) -> "PaymentQuerySet":
         """Card payments that have been pending since before the moment."""
@@ -48,6 +54,8 @@ class Payment(EditableRow):
 
     # A payment in one of these succeeds as soon as its money turns up, however late.
     UNPAID = (Status.PENDING, Status.EXPIRED, Status.CANCELED, Status.FAILED)
+    # What was bought is open while its payment is in one of these.
+    OPENING = (Status.SUCCEEDED, Status.PARTIALLY_REFUNDED)
 
     class Method(models.TextChoices):
         CARD = "card", _("Card")
@@ -64,6 +72,11 @@ class Payment(EditableRow):
     title = models.CharField(_("title, as sold"), max_length=200)
     amount = models.DecimalField(_("amount"), max_digits=10, decimal_places=2)
     currency = models.CharField(_("currency"), max_length=3)
+    coupon = models.ForeignKey(
+        Coupon, models.PROTECT, null=True, blank=True, related_name="payments", verbose_name=_("coupon")
+    )
+    discount = models.DecimalField(_("discount"), max_digits=10, decimal_places=2, default=Decimal(0))
+    refunded_amount = models.DecimalField(_("refunded"), max_digits=10, decimal_places=2, default=Decimal(0))
     payment_method = models.CharField(_("method"), max_length=10, choices=Method.choices, default=Method.CARD)
     status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.PENDING)
     payment_date = models.DateTimeField(
@@ -76,7 +89,16 @@ class Payment(EditableRow):
     stripe_payment_intent_id = models.CharField(
         _("payment intent at Stripe"), max_length=255, blank=True, db_index=True
     )
+    access_until = models.DateTimeField(
+        _("opens it until"), null=True, blank=True, help_text=_("Empty: without an end, or not paid.")
+    )
     receipt_number = models.CharField(_("receipt"), max_length=30, blank=True)
+    reference = models.CharField(
+        _("reference"), max_length=100, blank=True, help_text=_("What cash or a transfer was confirmed by.")
+    )
+    confirmed_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("confirmed by")
+    )
 
     objects = PaymentQuerySet.as_manager()
 
@@ -91,6 +113,14 @@ class Payment(EditableRow):
                 name="payments_payment_one_item",
             ),
             models.CheckConstraint(condition=Q(amount__gte=0), name="payments_payment_amount_not_negative"),
+            models.CheckConstraint(condition=Q(discount__gte=0), name="payments_payment_discount_not_negative"),
+            models.CheckConstraint(
+                condition=Q(refunded_amount__gte=0, refunded_amount__lte=F("amount")),
+                name="payments_payment_refunded_at_most_paid",
+            ),
+            models.UniqueConstraint(
+                fields=["receipt_number"], condition=~Q(receipt_number=""), name="payments_payment_receipt"
+            ),
             models.UniqueConstraint(
                 fields=["stripe_session_id"], condition=~Q(stripe_session_id=""), name="payments_payment_session"
             ),
@@ -117,45 +147,19 @@ class Payment(EditableRow):
         return self.status in self.UNPAID
 
     @property
+    def opens(self) -> bool:
+        """Whether it opens what was bought; until when is `access_until`."""
+        return self.status in self.OPENING
+
+    @property
+    def opens_now(self) -> bool:
+        return self.opens and (self.access_until is None or self.access_until > timezone.now())
+
+    @property
+    def is_taken_by_stripe(self) -> bool:
+        """Whether Stripe has its money. Cash, transfers, what a coupon made free and the demo's payments are ours."""
+        return bool(self.stripe_payment_intent_id)
+
+    @property
     def item(self) -> Course | Lesson:
         return self.paid_course or self.paid_lesson  # type: ignore[return-value] # exactly one, by constraint
-
-
-class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
-    def failed(self) -> "WebhookEventQuerySet":
-        """Events whose processing has not come to its end, a minute after they came in."""
-        return self.filter(
-            processed_at__isnull=True,
-            received_at__lt=timezone.now() - WebhookEvent.GRACE,
-            attempts__lt=WebhookEvent.MAX_ATTEMPTS,
-        ).order_by("received_at")
-
-
-class WebhookEvent(Row):
-    """An event from Stripe, kept under its id: the inbox. One that comes twice is processed once."""
-
-    GRACE = timedelta(minutes=1)
-    MAX_ATTEMPTS = 100
-
-    stripe_event_id = models.CharField(_("id at Stripe"), max_length=255, unique=True)
-    type = models.CharField(_("type"), max_length=100)
-    payload = models.JSONField(_("payload"))
-    received_at = models.DateTimeField(_("received at"), default=timezone.now)
-    processed_at = models.DateTimeField(_("processed at"), null=True, blank=True)
-    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    error = models.TextField(_("error"), blank=True)
-
-    objects = WebhookEventQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("webhook event")
-        verbose_name_plural = _("webhook events")
-        ordering = ("-received_at", "-id")
-        indexes = [
-            models.Index(
-                fields=["received_at"], condition=Q(processed_at__isnull=True), name="payments_event_unprocessed"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.type} {self.stripe_event_id}"

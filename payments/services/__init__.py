@@ -1,0 +1,2 @@
+"""Rules over several rows. Locks are taken in one order everywhere: coupon, payments by their ids, enrollment, number
+series."""

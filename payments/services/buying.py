@@ -1,0 +1,140 @@
+"""Buying: opening a payment for a course or a lesson, and confirming money that does not come through Stripe."""
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from common.errors import RuleBroken
+from materials.models import Course, Enrollment, Lesson
+from payments import gateway
+from payments.models import Dispute, Payment, item_field
+from payments.services import settling
+from users.models import User
+
+
+def open_payment(*, user: User, item: Course | Lesson, method: str) -> tuple[Payment, bool]:
+    """The user's open payment for the item, with its page at Stripe if paid by card; the flag says whether it is new.
+
+    Raises RuleBroken for one's own, free, unpublished or already owned items and for a charge that Stripe refuses, and
+    StripeUnavailable, in which case the payment stays and the same call goes on with it.
+    """
+    check_may_buy(user, item)
+    standing = Payment.objects.open_for(user, item).first()
+    if standing is not None and standing.stripe_session_id:
+        standing = settling.refresh(standing)
+        check_may_buy(user, item)  # its money may have come in while nobody told us
+    if standing is not None and standing.status == Payment.Status.PENDING and standing.payment_method != method:
+        close_payment(standing)
+        check_may_buy(user, item)
+    payment, created = _get_or_create_pending(user, item, method)
+    if payment.payment_method != method:
+        raise _overtaken()
+    if method == Payment.Method.CARD and not payment.stripe_session_id:
+        _open_session(payment)
+    return payment, created
+
+
+def check_may_buy(user: User, item: Course | Lesson) -> None:
+    """Raises RuleBroken, with its code, for what the user cannot or need not buy."""
+    course = item if isinstance(item, Course) else item.course
+    if course.owner_id == user.pk:
+        raise RuleBroken("own_course", _("This is your own course: all of it is open to you."))
+    if item.price == 0:
+        text = _("This is free: enroll instead.") if isinstance(item, Course) else _("This lesson is not sold alone.")
+        raise RuleBroken("free", text, status_code=400)
+    if course.status != Course.Status.PUBLISHED:
+        raise RuleBroken("not_published", _("The course is not published."))
+    enrollment = Enrollment.objects.filter(user=user, course=course).first()
+    owned = enrollment is not None and enrollment.is_open
+    if isinstance(item, Lesson):
+        owned = owned or item.accesses.filter(user=user).exists()
+    if owned:
+        raise RuleBroken("already_owned", _("You own this already."))
+    if Dispute.objects.filter(payment__in=Payment.objects.for_item(user, item), status=Dispute.Status.OPEN).exists():
+        raise RuleBroken("payment_disputed", _("Your bank disputes your payment for this: wait for its decision."))
+
+
+def _get_or_create_pending(user: User, item: Course | Lesson, method: str) -> tuple[Payment, bool]:
+    """A database constraint allows one open payment per person and item; of two requests at once, one creates it."""
+    existing = Payment.objects.open_for(user, item).first()
+    if existing is not None:
+        return existing, False
+    course = item if isinstance(item, Course) else item.course
+    try:
+        with transaction.atomic():
+            payment = Payment.objects.create(
+                user=user,
+                title=item.title,
+                amount=item.price,
+                currency=course.currency,
+                payment_method=method,
+                **item_field(item),
+            )
+            # The one before may have succeeded since the last look. It makes way for this one by the same commit that
+            # opens access, so now that is seen.
+            check_may_buy(user, item)
+            return payment, True
+    except IntegrityError:
+        winner = Payment.objects.open_for(user, item).first()
+        if winner is None:
+            raise
+        return winner, False
+
+
+def _open_session(payment: Payment) -> None:
+    """Makes the payment's session at Stripe, or finds the one that was made before a crash, and notes it."""
+    waiting = Payment.objects.filter(pk=payment.pk, status=Payment.Status.PENDING, stripe_session_id="")
+    try:
+        product_id, price_id, session = gateway.create_session(payment)
+    except gateway.ChargeRefused:
+        # Asking again with the same keys is of no use: the next attempt is a payment of its own.
+        waiting.update(status=Payment.Status.FAILED, updated_at=timezone.now())
+        raise
+    waiting.update(
+        stripe_product_id=product_id,
+        stripe_price_id=price_id,
+        stripe_session_id=session.id,
+        payment_url=session.url,
+        updated_at=timezone.now(),
+    )
+    payment.refresh_from_db()
+    if payment.status != Payment.Status.PENDING or payment.stripe_session_id != session.id:
+        # Closed by another request while the session was being made: nobody may pay it.
+        gateway.expire_session(session.id)
+        raise _overtaken()
+
+
+def close_payment(payment: Payment) -> None:
+    """Closes a pending payment, at Stripe first: one way of paying at a time."""
+    if payment.stripe_session_id:
+        session = gateway.expire_session(payment.stripe_session_id)
+        if session is not None and session.status == "complete":
+            if settling.settle(payment.pk, session).status == Payment.Status.PENDING:
+                raise RuleBroken("payment_processing", _("Your payment is on its way: wait for its outcome."))
+            return
+    # The session's own event may have come first and made it expired.
+    closed = Payment.objects.filter(
+        pk=payment.pk,
+        status__in=[Payment.Status.PENDING, Payment.Status.EXPIRED],
+        stripe_session_id=payment.stripe_session_id,
+    ).update(status=Payment.Status.CANCELED, updated_at=timezone.now())
+    if not closed:
+        raise _overtaken()
+
+
+def _overtaken() -> RuleBroken:
+    return RuleBroken("conflict", _("Somebody else has just changed the same thing. Try again."))
+
+
+def confirm_payment(*, payment: Payment, reference: str, admin: User) -> Payment:
+    """Cash or a transfer has arrived: an admin says so, and by what. Raises RuleBroken for what awaits no money."""
+    with settling.locked(payment.pk) as (payment, siblings):
+        if payment.payment_method == Payment.Method.CARD:
+            raise RuleBroken("paid_by_card", _("Stripe says when a card has paid."))
+        if payment.status != Payment.Status.PENDING:
+            raise RuleBroken("not_pending", _("This payment does not await money."))
+        if any(other.opens_now for other in siblings if other != payment):
+            raise RuleBroken("already_owned", _("Another payment has opened it: give this money back."))
+        payment.reference, payment.confirmed_by = reference, admin
+        settling.mark_paid(payment, siblings)
+    return payment

@@ -1,0 +1,127 @@
+"""Giving money back: an admin's refunds, and buyers who ask for one."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from common.errors import RuleBroken, invalid
+from common.money import check_in_currency
+from payments import gateway
+from payments.models import Payment, Refund, RefundRequest
+from payments.services import settling, telling
+from users.models import User
+
+# A refund that is this old and was not sent was cut off.
+SEND_AFTER = timedelta(minutes=1)
+
+
+def refund_payment(*, payment: Payment, amount: Decimal | None, reason: str, admin: User) -> Payment:
+    """Gives the amount, or all that is left, back; `reason` is one of Stripe's or in other words.
+
+    Raises RuleBroken for a payment with nothing to give back, a 400 on `amount` for more than is left, and
+    StripeUnavailable, after which the same call, or the sweeper, goes on with the same refund.
+    """
+    refund = _standing_refund(payment, amount) or _new_refund(payment, amount, reason, admin)
+    if refund.payment.is_taken_by_stripe:
+        send_refund(refund)
+    payment.refresh_from_db()
+    return payment
+
+
+def _standing_refund(payment: Payment, amount: Decimal | None) -> Refund | None:
+    """One that was asked for, and of which it is not known whether Stripe has heard."""
+    waiting = Refund.objects.to_send().filter(payment=payment).select_related("payment").first()
+    if waiting is None or amount in {None, waiting.amount}:
+        return waiting
+    raise RuleBroken("refund_in_progress", _("Another refund of this payment is on its way. Try again soon."))
+
+
+def _new_refund(payment: Payment, amount: Decimal | None, reason: str, admin: User) -> Refund:
+    with settling.locked(payment.pk) as (payment, siblings):
+        if not payment.opens:
+            raise RuleBroken("not_refundable", _("Nothing of this payment can be given back."))
+        left = payment.amount - sum(refund.amount for refund in payment.refunds.standing())
+        if left <= 0:
+            raise RuleBroken("not_refundable", _("Nothing of this payment can be given back."))
+        amount = left if amount is None else amount
+        check_in_currency(amount, payment.currency, attr="amount")
+        if amount > left:
+            text = _("At most %(left)s %(currency)s can be given back.") % {"left": left, "currency": payment.currency}
+            raise invalid("amount", "amount_too_large", text)
+        code = reason if reason in Refund.Reason.values else Refund.Reason.OTHER
+        refund = Refund(
+            payment=payment, amount=amount, reason=code, comment="" if code == reason else reason, created_by=admin
+        )
+        refund.save()
+        if not payment.is_taken_by_stripe:
+            settling.note_refund(refund, stripe_refund_id="", status=Refund.Status.SUCCEEDED)
+            settling.update_standing(payment, siblings)
+    return refund
+
+
+def send_refund(refund: Refund) -> None:
+    """Asks Stripe for the refund and notes its answer. Safe to run twice, and at once."""
+    if refund.status != Refund.Status.PENDING or refund.stripe_refund_id:
+        return
+    try:
+        answer = gateway.create_refund(refund)
+    except gateway.RefundRefused as error:
+        Refund.objects.to_send().filter(pk=refund.pk).update(
+            status=Refund.Status.FAILED, error=str(error.detail)[:255], updated_at=timezone.now()
+        )
+        settling.refresh(refund.payment)  # somebody may have given it back at Stripe's dashboard
+        raise
+    with settling.locked(refund.payment_id) as (payment, siblings):
+        current = Refund.objects.get(pk=refund.pk)
+        current.payment = payment
+        if not current.stripe_refund_id:
+            settling.note_refund(current, stripe_refund_id=answer.id, status=answer.status)
+        settling.update_standing(payment, siblings)
+
+
+def send_waiting_refunds() -> int:
+    """Refunds that were cut off before Stripe's answer was noted; says how many went through."""
+    sent = 0
+    for refund in list(Refund.objects.to_send(timezone.now() - SEND_AFTER).select_related("payment")):
+        try:
+            send_refund(refund)
+            sent += 1
+        except gateway.StripeUnavailable:
+            break  # the next run goes on
+        except gateway.RefundRefused:
+            telling.tell_admins_of_failed_refund(refund)
+    return sent
+
+
+# --- Requests --------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def request_refund(*, payment: Payment, reason: str) -> RefundRequest:
+    """A buyer asks for their money back. Raises RuleBroken outside `REFUND_WINDOW_DAYS`, and while one is open."""
+    payment = Payment.objects.select_for_update().get(pk=payment.pk)
+    if not payment.opens or payment.amount == 0:
+        raise RuleBroken("not_refundable", _("Nothing of this payment can be given back."))
+    if payment.payment_date < timezone.now() - timedelta(days=settings.REFUND_WINDOW_DAYS):
+        days = {"days": settings.REFUND_WINDOW_DAYS}
+        raise RuleBroken("refund_window_closed", _("A refund can be asked for within %(days)s days.") % days)
+    if payment.refund_requests.filter(status=RefundRequest.Status.OPEN).exists():
+        raise RuleBroken("already_requested", _("You have asked for a refund already: an admin will decide."))
+    request = RefundRequest.objects.create(payment=payment, reason=reason)
+    telling.tell_admins_of_request(payment, request.pk)
+    return request
+
+
+@transaction.atomic
+def decline_request(*, request: RefundRequest, admin: User) -> bool:
+    """Says whether it was open."""
+    declined = RefundRequest.objects.filter(pk=request.pk, status=RefundRequest.Status.OPEN).update(
+        status=RefundRequest.Status.DECLINED, decided_by=admin, decided_at=timezone.now(), updated_at=timezone.now()
+    )
+    if declined:
+        telling.tell_buyer_of_decline(request.payment, request.pk)
+    return bool(declined)

@@ -1,0 +1,240 @@
+"""Settling: bringing a payment to where its money is. `settle` is the one function that opens and closes what money
+buys; whoever hears of a session, a refund or a dispute ends here with what Stripe says of it at that moment."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from common.background import enqueue
+from materials import services as materials
+from materials.models import Enrollment
+from payments import gateway
+from payments.gateway import Session, StripeDispute, StripeRefund
+from payments.models import Dispute, NumberSeries, Payment, Refund, RefundRequest, WebhookEvent
+from payments.services import telling
+
+logger = logging.getLogger(__name__)
+
+RECEIPTS, CREDIT_NOTES = "R", "C"
+DUPLICATE = "The same thing was paid for twice."
+
+
+def refresh(payment: Payment, *, event: WebhookEvent | None = None) -> Payment:
+    """Asks Stripe for the payment's session and brings the payment up to date."""
+    if not payment.stripe_session_id:
+        return payment
+    session = gateway.retrieve_session(payment.stripe_session_id, with_refunds=payment.refunds.exists())
+    if session is not None:
+        return settle(payment.pk, session, event=event)
+    # Stripe knows no such session: nobody can pay it, so it must not stand in the way of a new one.
+    Payment.objects.filter(pk=payment.pk, status=Payment.Status.PENDING).update(
+        status=Payment.Status.EXPIRED, updated_at=timezone.now()
+    )
+    payment.refresh_from_db()
+    return payment
+
+
+def settle_session(session_id: str, *, event: WebhookEvent | None = None) -> Payment | None:
+    """The payment of a session, up to date with Stripe; None if the session is not one of ours."""
+    payment = Payment.objects.filter(stripe_session_id=session_id).first()
+    knows_refunds = payment is not None and payment.refunds.exists()
+    session = gateway.retrieve_session(session_id, with_refunds=knows_refunds)
+    if session is None:
+        return None
+    if payment is None:
+        # Paid so fast, or we died so soon, that the session's id was not noted yet: the session names its payment.
+        try:
+            unnoted = Payment.objects.filter(pk=UUID(session.client_reference_id), stripe_session_id="")
+        except ValueError:
+            return None  # a session that something else made with our account
+        unnoted.update(stripe_session_id=session.id, payment_url=session.url, updated_at=timezone.now())
+        payment = Payment.objects.filter(stripe_session_id=session_id).first()
+    return settle(payment.pk, session, event=event) if payment is not None else None
+
+
+def settle_intent(intent_id: str, *, event: WebhookEvent | None = None) -> Payment | None:
+    """The same for whoever knows the payment intent alone, as refunds and disputes do."""
+    payment = Payment.objects.filter(stripe_payment_intent_id=intent_id).first()
+    if payment is not None:
+        return refresh(payment, event=event)
+    session_id = gateway.session_of_intent(intent_id)
+    return settle_session(session_id, event=event) if session_id else None
+
+
+def settle(payment_id: UUID, session: Session, *, event: WebhookEvent | None = None) -> Payment:
+    """Brings the payment to where its session is, and opens or closes access in the same transaction; an event that
+    told of it is done in that transaction, too.
+
+    Exactly once, however often and from wherever it is called. What is known only grows: nothing that comes late
+    undoes a success, a refund or the end of a dispute.
+    """
+    with locked(payment_id) as (payment, siblings):
+        if session.is_paid and payment.is_unpaid:
+            _succeed(payment, siblings, session)
+        elif payment.status == Payment.Status.PENDING and (session.has_failed or session.status == "expired"):
+            payment.status = Payment.Status.FAILED if session.has_failed else Payment.Status.EXPIRED
+            payment.save(update_fields=["status", "updated_at"])
+        if not payment.is_unpaid and (session.refunds or session.disputes):
+            for refund in session.refunds:
+                _note_refund(payment, refund)
+            for dispute in session.disputes:
+                _note_dispute(payment, dispute)
+            update_standing(payment, siblings)
+        if event is not None:
+            event.note_processed()
+    return payment
+
+
+@contextmanager
+def locked(payment_id: UUID) -> Iterator[tuple[Payment, list[Payment]]]:
+    """The payment, and all of its buyer's payments for the same thing, itself among them; nobody else changes one of
+    them until the transaction ends. Without the others' locks, one that opens and one that closes would not see each
+    other."""
+    with transaction.atomic():
+        known = Payment.objects.only("user_id", "paid_course_id", "paid_lesson_id").get(pk=payment_id)
+        same = Payment.objects.filter(
+            user_id=known.user_id, paid_course_id=known.paid_course_id, paid_lesson_id=known.paid_lesson_id
+        )
+        siblings = list(same.select_for_update(of=("self",)).select_related("user", "coupon").order_by("pk"))
+        yield next(payment for payment in siblings if payment.pk == payment_id), siblings
+
+
+def _succeed(payment: Payment, siblings: list[Payment], session: Session) -> None:
+    if (session.amount, session.currency) != (payment.amount, payment.currency):
+        # Money has moved, but not what was asked for: a person has to look at it.
+        logger.error(
+            "Payment %s asked for %s %s, session %s took %s %s",
+            payment.pk, payment.amount, payment.currency, session.id, session.amount, session.currency,
+        )  # fmt: skip
+        telling.tell_admins_of_mismatch(payment, session)
+        return
+    payment.stripe_payment_intent_id = session.payment_intent
+    is_duplicate = any(other.opens_now for other in siblings if other != payment)
+    mark_paid(payment, siblings)
+    if is_duplicate:
+        refund = Refund.objects.create(
+            payment=payment, amount=payment.amount, reason=Refund.Reason.DUPLICATE, comment=DUPLICATE
+        )
+        enqueue("payments.tasks.send_refund", str(refund.pk))
+        telling.tell_admins_of_duplicate(payment)
+
+
+def mark_paid(payment: Payment, siblings: list[Payment]) -> None:
+    """The money is here: a receipt, access and a notification. Within the transaction of `locked`."""
+    payment.status = Payment.Status.SUCCEEDED
+    payment.payment_date = timezone.now()
+    payment.access_until = materials.end_of_access(payment.paid_course) if payment.paid_course else None
+    payment.receipt_number = draw_number(RECEIPTS)
+    payment.save(
+        update_fields=[
+            "status", "payment_date", "access_until", "receipt_number", "stripe_payment_intent_id", "reference",
+            "confirmed_by", "updated_at",
+        ]
+    )  # fmt: skip
+    sync_access(payment, siblings)
+    telling.tell_buyer_of_success(payment)
+
+
+def draw_number(series: str) -> str:
+    """The next of a series without gaps: whoever draws holds the series until the end of their transaction."""
+    row, _created = NumberSeries.objects.select_for_update().get_or_create(name=series)
+    row.last += 1
+    row.save(update_fields=["last"])
+    return f"{series}-{row.last:06d}"
+
+
+# --- Refunds and disputes --------------------------------------------------------------------------------------------
+
+
+def _note_refund(payment: Payment, said: StripeRefund) -> None:
+    """What Stripe says of a refund, whoever asked for it: us, or a person at Stripe's dashboard."""
+    refund = Refund.objects.filter(stripe_refund_id=said.id).first()
+    if refund is None:
+        # Ours carries its id in its metadata; the answer with Stripe's own id may not have come yet.
+        refund = payment.refunds.filter(pk=said.refund_id, stripe_refund_id="").first() if said.refund_id else None
+    if refund is None:
+        refund = Refund(payment=payment, amount=said.amount, reason=said.reason)
+    note_refund(refund, stripe_refund_id=said.id, status=said.status)
+
+
+def note_refund(refund: Refund, *, stripe_refund_id: str, status: str) -> None:
+    """From now on the refund counts, or, having failed, does not. Within the transaction of `locked`."""
+    if refund.status in {Refund.Status.FAILED, Refund.Status.CANCELED}:
+        return
+    refund.stripe_refund_id = stripe_refund_id
+    if refund.status == Refund.Status.PENDING:
+        refund.status = status
+    elif status in {Refund.Status.FAILED, Refund.Status.CANCELED}:
+        refund.status = status  # the bank sent the money back
+    if refund.status in Refund.STANDING and refund.accepted_at is None:
+        refund.accepted_at = timezone.now()
+        refund.credit_note_number = draw_number(CREDIT_NOTES)
+        RefundRequest.objects.filter(payment=refund.payment_id, status=RefundRequest.Status.OPEN).update(
+            status=RefundRequest.Status.APPROVED,
+            decided_by=refund.created_by_id,
+            decided_at=refund.accepted_at,
+            updated_at=refund.accepted_at,
+        )
+        telling.tell_buyer_of_refund(refund)
+    refund.save()
+    if refund.status in {Refund.Status.FAILED, Refund.Status.CANCELED}:
+        telling.tell_admins_of_failed_refund(refund)
+
+
+def _note_dispute(payment: Payment, said: StripeDispute) -> None:
+    dispute, created = Dispute.objects.get_or_create(
+        stripe_dispute_id=said.id, defaults={"payment": payment, "amount": said.amount, "status": said.status}
+    )
+    if not created and dispute.status == Dispute.Status.OPEN and said.status != Dispute.Status.OPEN:
+        dispute.status = said.status
+        dispute.closed_at = timezone.now()
+        dispute.save(update_fields=["status", "closed_at", "updated_at"])
+    if created:
+        telling.tell_admins_of_dispute(payment, dispute)
+
+
+def update_standing(payment: Payment, siblings: list[Payment]) -> None:
+    """Derives the status of a paid payment from its refunds and disputes, and opens or closes what it bought."""
+    given_back = payment.refunds.standing().filter(accepted_at__isnull=False).aggregate(sum=Sum("amount"))["sum"]
+    refunded = given_back or Decimal(0)
+    if payment.disputes.filter(status__in=Dispute.CLOSING).exists():
+        status = Payment.Status.DISPUTED
+    elif refunded and refunded >= payment.amount:
+        status = Payment.Status.REFUNDED
+    else:
+        status = Payment.Status.PARTIALLY_REFUNDED if refunded else Payment.Status.SUCCEEDED
+    if (status, refunded) == (payment.status, payment.refunded_amount):
+        return
+    opened = payment.opens
+    payment.status, payment.refunded_amount = status, refunded
+    payment.save(update_fields=["status", "refunded_amount", "updated_at"])
+    if payment.opens != opened:
+        sync_access(payment, siblings)
+
+
+# --- Access ----------------------------------------------------------------------------------------------------------
+
+
+def sync_access(payment: Payment, siblings: list[Payment]) -> None:
+    """Opens what was bought as far as its payments do, or closes it unless something else opens it."""
+    opening = [other for other in siblings if other.opens]
+    if payment.paid_course is not None:
+        if opening:
+            ends = [other.access_until for other in opening]
+            until = None if None in ends else max(end for end in ends if end)
+            materials.open_by_payment(user=payment.user, course=payment.paid_course, until=until)
+        else:
+            materials.close_by_payment(user=payment.user, course=payment.paid_course)
+    elif payment.paid_lesson is not None:
+        if opening:
+            materials.grant_lesson_access(
+                user=payment.user, lesson=payment.paid_lesson, source=Enrollment.Source.PAYMENT
+            )
+        else:
+            materials.close_lesson_by_payment(user=payment.user, lesson=payment.paid_lesson)

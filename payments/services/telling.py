@@ -1,0 +1,139 @@
+"""Telling buyers and admins, each in their language. Every text is written once, by its `dedup_key`."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from payments.gateway import Session
+from payments.models import Dispute, Payment, Refund
+from users.models import Notification, User
+from users.services import notify
+
+Text = Callable[[], tuple[str, str]]
+
+
+def tell_buyer_of_success(payment: Payment) -> None:
+    def text() -> tuple[str, str]:
+        return (
+            _("Payment received: “%(title)s”"),
+            _("We have received %(amount)s %(currency)s for “%(title)s”. It is open to you now."),
+        )
+
+    _tell_buyer(payment, Notification.Kind.PAYMENT_SUCCEEDED, text, f"payment_succeeded:{payment.pk}")
+
+
+def tell_buyer_of_refund(refund: Refund) -> None:
+    def text() -> tuple[str, str]:
+        if refund.reason == Refund.Reason.DUPLICATE:
+            reason = _("You had paid for “%(title)s” twice: we are giving %(amount)s %(currency)s back.")
+        else:
+            reason = _("We are giving %(amount)s %(currency)s back for “%(title)s”.")
+        return _("Refund: “%(title)s”"), reason
+
+    kind = Notification.Kind.PAYMENT_REFUNDED
+    _tell_buyer(refund.payment, kind, text, f"payment_refunded:{refund.pk}", amount=refund.amount)
+
+
+def tell_buyer_of_decline(payment: Payment, request_id: object) -> None:
+    def text() -> tuple[str, str]:
+        return (
+            _("Your request for a refund: “%(title)s”"),
+            _("We have looked at it, and the payment for “%(title)s” stays as it is."),
+        )
+
+    _tell_buyer(payment, Notification.Kind.ANNOUNCEMENT, text, f"refund_declined:{request_id}")
+
+
+def tell_buyer_that_it_waits(payment: Payment) -> None:
+    def text() -> tuple[str, str]:
+        return (
+            _("Your payment has not arrived: “%(title)s”"),
+            _("“%(title)s” opens as soon as %(amount)s %(currency)s has reached us and an admin has confirmed it."),
+        )
+
+    _tell_buyer(payment, Notification.Kind.ANNOUNCEMENT, text, f"payment_waits:{payment.pk}")
+
+
+def tell_admins_that_it_waits(payment: Payment) -> None:
+    def text() -> tuple[str, str]:
+        return _("Has it been paid? “%(title)s”"), _("%(amount)s %(currency)s has been awaited for a week.")
+
+    _tell_admins(payment, text, f"payment_waits_for_admin:{payment.pk}")
+
+
+def tell_admins_of_request(payment: Payment, request_id: object) -> None:
+    def text() -> tuple[str, str]:
+        return _("A refund is asked for: “%(title)s”"), _("Somebody wants %(amount)s %(currency)s back. Please decide.")
+
+    _tell_admins(payment, text, f"refund_requested:{request_id}")
+
+
+def tell_admins_of_duplicate(payment: Payment) -> None:
+    def text() -> tuple[str, str]:
+        return (
+            _("Paid twice: “%(title)s”"),
+            _("The second payment, %(amount)s %(currency)s, goes back by itself."),
+        )
+
+    _tell_admins(payment, text, f"payment_duplicate:{payment.pk}")
+
+
+def tell_admins_of_dispute(payment: Payment, dispute: Dispute) -> None:
+    def text() -> tuple[str, str]:
+        return (
+            _("A dispute: “%(title)s”"),
+            _("The buyer's bank disputes %(amount)s %(currency)s. Until it is decided, access is suspended."),
+        )
+
+    _tell_admins(payment, text, f"dispute:{dispute.pk}", amount=dispute.amount)
+
+
+def tell_admins_of_failed_refund(refund: Refund) -> None:
+    def text() -> tuple[str, str]:
+        return (
+            _("A refund has failed: “%(title)s”"),
+            _("%(amount)s %(currency)s could not be given back: it has to be done in another way."),
+        )
+
+    _tell_admins(refund.payment, text, f"refund_failed:{refund.pk}", amount=refund.amount)
+
+
+def tell_admins_of_mismatch(payment: Payment, session: Session) -> None:
+    def text() -> tuple[str, str]:
+        return (
+            _("A payment to look at: “%(title)s”"),
+            _("%(amount)s %(currency)s was asked for, and %(taken)s was taken. Nothing was opened."),
+        )
+
+    _tell_admins(payment, text, f"payment_mismatch:{payment.pk}", taken=f"{session.amount} {session.currency}")
+
+
+def _tell_buyer(payment: Payment, kind: str, text: Text, dedup_key: str, **values: Any) -> None:
+    path = f"/courses/{payment.paid_course_id}" if payment.paid_course_id else f"/lessons/{payment.paid_lesson_id}"
+    url = f"{settings.FRONTEND_URL}{path}"
+    notify([_notification(payment.user, payment, kind, text, dedup_key, url, values)])
+
+
+def _tell_admins(payment: Payment, text: Text, dedup_key: str, **values: Any) -> None:
+    kind, url = Notification.Kind.ANNOUNCEMENT, f"{settings.BASE_URL}/admin/payments/payment/{payment.pk}/change/"
+    admins = User.objects.filter(role=User.Role.ADMIN, is_active=True)
+    notify([_notification(admin, payment, kind, text, dedup_key, url, values) for admin in admins])
+
+
+def _notification(
+    recipient: User, payment: Payment, kind: str, text: Text, dedup_key: str, url: str, values: dict[str, Any]
+) -> Notification:
+    words = {"title": payment.title, "amount": payment.amount, "currency": payment.currency, **values}
+    with translation.override(recipient.language):
+        subject, message = text()
+    return Notification(
+        recipient=recipient,
+        kind=kind,
+        subject=(subject % words)[:255],
+        message=message % words,
+        url=url,
+        dedup_key=dedup_key,
+    )

@@ -1,0 +1,87 @@
+"""The pages that Stripe sends the browser to."""
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework import status
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import StaticHTMLRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from common.errors import invalid
+from common.renderers import JSONRenderer
+from common.schema import problems
+from payments import gateway
+from payments.models import Payment
+from payments.serializers import PaymentStatusSerializer
+from payments.services import settling
+
+# What the page that buyers return to says of each status; of the others, that the payment is closed.
+PAGE_STATES = {
+    Payment.Status.PENDING: "pending",
+    Payment.Status.SUCCEEDED: "paid",
+    Payment.Status.PARTIALLY_REFUNDED: "paid",
+    Payment.Status.REFUNDED: "returned",
+    Payment.Status.DISPUTED: "returned",
+}
+
+
+@extend_schema(
+    parameters=[
+        OpenApiParameter("session_id", OpenApiTypes.STR, required=True, description="The checkout session's id.")
+    ],
+    responses={
+        (200, "application/json"): PaymentStatusSerializer,
+        (200, "text/html"): OpenApiTypes.STR,
+        **problems(
+            _400="validation_error: There is no session_id.",
+            _404="not_found: There is no such session.",
+            _503="payment_provider_unavailable: Stripe does not answer.",
+        ),
+    },
+)
+@method_decorator(never_cache, name="dispatch")
+class ReturnView(APIView):
+    """Where Stripe sends the browser. Reads the session from Stripe, whatever the address says; its id is the secret,
+    so nobody has to be signed in, and nothing personal is shown."""
+
+    permission_classes = (AllowAny,)
+    authentication_classes = ()
+    renderer_classes = (JSONRenderer, StaticHTMLRenderer)
+
+    def get(self, request: Request) -> HttpResponse:
+        if request.accepted_renderer.format == "html":
+            return self._page(request)
+        return Response(PaymentStatusSerializer(self._payment(request)).data)
+
+    def _page(self, request: Request) -> HttpResponse:
+        payment = None
+        code = status.HTTP_200_OK
+        try:
+            payment = self._payment(request)
+            state = PAGE_STATES.get(payment.status, "closed")
+        except gateway.StripeUnavailable as error:
+            code, state = error.status_code, "away"
+        except (NotFound, ValidationError) as error:
+            code, state = error.status_code, "missing"
+        context = {"payment": payment, "state": state, "frontend_url": settings.FRONTEND_URL}
+        response = render(request._request, "payments/return.html", context, status=code)
+        if state == "away":
+            response.headers["Retry-After"] = str(gateway.StripeUnavailable.wait)
+        return response
+
+    def _payment(self, request: Request) -> Payment:
+        session_id = request.query_params.get("session_id", "")
+        if not session_id:
+            raise invalid("session_id", "required", _("The session's id is missing."))
+        payment = settling.settle_session(session_id)
+        if payment is None:
+            raise NotFound
+        return payment
