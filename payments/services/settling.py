@@ -42,6 +42,8 @@ def refresh(payment: Payment, *, event: WebhookEvent | None = None) -> Payment:
 
 def settle_session(session_id: str, *, event: WebhookEvent | None = None) -> Payment | None:
     """The payment of a session, up to date with Stripe; None if the session is not one of ours."""
+    if not gateway.SESSION_ID.fullmatch(session_id):
+        return None
     payment = Payment.objects.filter(stripe_session_id=session_id).first()
     knows_refunds = payment is not None and payment.refunds.exists()
     session = gateway.retrieve_session(session_id, with_refunds=knows_refunds)

@@ -6,7 +6,7 @@ from typing import Any
 
 from . import checkout, payments
 from .errors import ApiError, required
-from .store import Store, is_posted
+from .store import NO_REQUEST, Store, is_posted
 from .templates import Object
 from .wire import Request, Response, as_json
 
@@ -104,6 +104,18 @@ def dispute(store: Store, fields: Fields) -> Object:
         return payments.close_dispute(store, intent, outcome)
 
 
+def refund(store: Store, fields: Fields) -> Object:
+    """Refund a `payment_intent` as at the dashboard: all that is left, or `amount` in minor units. Or let a `refund`
+    fail, by its id."""
+    with store.lock:
+        if id_ := _text(fields, "refund"):
+            return payments.fail_refund(store, store.get("refund", id_, param="refund"))
+        asked: Object = {"payment_intent": _needed(fields, "payment_intent")}
+        if "amount" in fields:
+            asked["amount"] = _number(fields, "amount", 0)
+        return payments.create_refund(store, asked, dict(NO_REQUEST))
+
+
 def settle(store: Store, fields: Fields) -> Object:
     """End a delayed payment of a `session`: `outcome` is succeeded or failed."""
     outcome = _text(fields, "outcome") or "succeeded"
@@ -131,6 +143,7 @@ SWITCHES: dict[str, Callable[[Store, Fields], Object]] = {
     "webhooks": webhooks,
     "deliver": deliver,
     "dispute": dispute,
+    "refund": refund,
     "settle": settle,
     "expire": expire,
     "reset": reset,

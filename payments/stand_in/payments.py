@@ -147,6 +147,20 @@ def create_refund(store: Store, params: Object, origin: dict[str, Any]) -> Objec
     return refund
 
 
+def fail_refund(store: Store, refund: Object) -> Object:
+    """The buyer's bank sends the money back. Raises ApiError for a refund that has failed already."""
+    if refund["status"] == "failed":
+        raise ApiError(f"Refund {refund['id']} has failed already.", param="refund")
+    charge = store.get("charge", refund["charge"])
+    charge["amount_refunded"] -= refund["amount"]
+    charge["refunded"] = False
+    refund.update(status="failed", failure_reason="lost_or_stolen_card")
+    store.dirty = True
+    store.emit("charge.refund.updated", refund)
+    store.emit("refund.failed", refund, previous={"status": "succeeded"})
+    return refund
+
+
 def open_dispute(store: Store, intent: Object) -> Object:
     """The customer's bank takes the money back until the dispute is closed."""
     charge = store.objects["charge"].get(intent["latest_charge"] or "")

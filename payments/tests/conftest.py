@@ -8,6 +8,7 @@ from materials.models import Course, Lesson
 from materials.tests.factories import LessonFactory
 from payments.models import Payment
 from payments.stand_in import StandIn
+from payments.tests.helpers import pay
 
 
 @pytest.fixture
@@ -31,6 +32,31 @@ def pending(buyer: APIClient, course: Course, stripe: StandIn) -> Payment:
     answer = buyer.post("/api/payments/", {"paid_course": course.pk})
     assert answer.status_code == 201, answer.json()
     return Payment.objects.get(pk=answer.json()["payment_id"])
+
+
+@pytest.fixture
+def paid(buyer: APIClient, pending: Payment) -> Payment:
+    """The same, paid: 1,000 RUB."""
+    pay(pending.payment_url)
+    assert buyer.get(f"/api/payments/{pending.pk}/status/").json()["status"] == "succeeded"
+    pending.refresh_from_db()
+    return pending
+
+
+@pytest.fixture
+def cash(buyer: APIClient, course: Course) -> Payment:
+    """The student will bring 1,000 RUB."""
+    answer = buyer.post("/api/payments/", {"paid_course": course.pk, "payment_method": "cash"})
+    assert answer.status_code == 201, answer.json()
+    return Payment.objects.get(pk=answer.json()["payment_id"])
+
+
+@pytest.fixture
+def boss(client_for: Callable[[str], APIClient]) -> APIClient:
+    """The admin's client."""
+    client = client_for("admin")
+    client.raise_request_exception = False
+    return client
 
 
 @pytest.fixture

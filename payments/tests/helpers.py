@@ -16,7 +16,6 @@ from rest_framework.test import APIClient
 from materials.models import Course, Enrollment
 from payments.models import Payment
 from payments.stand_in import StandIn
-from payments.stand_in.payments import create_refund
 from payments.tests.stand_in.helpers import ASKING, DECLINED, GOOD, Answer, browse
 from users.models import Notification, User
 
@@ -66,10 +65,22 @@ def session_of(stripe: StandIn, payment: Payment) -> dict[str, Any]:
 
 
 def give_back_at_stripe(stripe: StandIn, payment: Payment, **fields: Any) -> dict[str, Any]:
-    """A refund that somebody makes at Stripe's dashboard."""
-    intent = session_of(stripe, payment)["payment_intent"]
-    with stripe.store.lock:
-        return create_refund(stripe.store, {"payment_intent": intent, **fields}, {"id": None, "idempotency_key": None})
+    """A refund that somebody makes at Stripe's dashboard; `amount` in minor units."""
+    return control(stripe, "refund", payment_intent=session_of(stripe, payment)["payment_intent"], **fields)
+
+
+def dispute(stripe: StandIn, payment: Payment, outcome: str = "open") -> dict[str, Any]:
+    return control(stripe, "dispute", payment_intent=session_of(stripe, payment)["payment_intent"], outcome=outcome)
+
+
+def events_of(stripe: StandIn, *types: str) -> list[dict[str, Any]]:
+    """The events that Stripe has made, the oldest first; of these types, or all."""
+    return [one for one in stripe.store.objects["event"].values() if not types or one["type"] in types]
+
+
+def deliver(stripe: StandIn, *types: str) -> list[int]:
+    """Posts them, as Stripe would, and says what was answered."""
+    return [post_webhook(one).status_code for one in events_of(stripe, *types)]
 
 
 def event(session_id: str, type_: str = "checkout.session.completed", **fields: Any) -> dict[str, Any]:

@@ -88,8 +88,8 @@ def test_all_news_at_once_about_a_session_that_was_not_noted(old, sign_in_as, st
     everyone_has_asked = threading.Barrier(8)
     real = gateway.retrieve_session
 
-    def retrieve(session_id):
-        session = real(session_id)
+    def retrieve(session_id, **options):
+        session = real(session_id, **options)
         everyone_has_asked.wait(timeout=10)
         return session
 

@@ -1,0 +1,121 @@
+"""The buyer's bank takes the money back, until it is decided who is right."""
+
+import pytest
+
+from materials.models import Enrollment
+from materials.services import grant_access
+from payments.models import Dispute
+from payments.tests.helpers import deliver, dispute, events_of, give_back_at_stripe, pay, post_webhook
+from users.models import Notification
+
+
+def is_open(payment):
+    return Enrollment.objects.get(user=payment.user, course=payment.paid_course).is_open
+
+
+def standing(payment):
+    payment.refresh_from_db()
+    return payment.status, is_open(payment)
+
+
+def test_a_dispute_suspends(paid, stripe, admin):
+    dispute(stripe, paid)
+
+    assert deliver(stripe, "charge.dispute.created") == [200]
+
+    assert standing(paid) == ("disputed", False)
+    assert Notification.objects.filter(recipient=admin, dedup_key__startswith="dispute:").count() == 1
+
+
+def test_winning_restores(paid, stripe):
+    dispute(stripe, paid)
+    deliver(stripe, "charge.dispute.created")
+
+    dispute(stripe, paid, "won")
+    deliver(stripe, "charge.dispute.closed")
+
+    assert standing(paid) == ("succeeded", True)
+    assert Dispute.objects.get().closed_at is not None
+
+
+def test_winning_restores_what_was_given_back_in_part(paid, stripe):
+    give_back_at_stripe(stripe, paid, amount=100_00)
+    dispute(stripe, paid)
+    deliver(stripe)
+    assert standing(paid) == ("disputed", False)
+
+    dispute(stripe, paid, "won")
+    deliver(stripe)
+
+    assert standing(paid) == ("partially_refunded", True)
+
+
+def test_losing_closes_for_good(paid, stripe):
+    dispute(stripe, paid, "lost")
+
+    deliver(stripe)
+
+    assert standing(paid) == ("disputed", False)
+
+
+@pytest.mark.parametrize("outcome", ["won", "lost"])
+def test_the_end_is_told_before_the_beginning(paid, stripe, outcome):
+    """Only what Stripe says now counts, whichever event comes when."""
+    dispute(stripe, paid, outcome)
+    created, closed = events_of(stripe, "charge.dispute.created", "charge.dispute.closed")
+
+    for told in (closed, created, created):
+        assert post_webhook(told).status_code == 200
+
+    assert standing(paid) == ("succeeded", True) if outcome == "won" else ("disputed", False)
+    assert Dispute.objects.get().status == outcome
+
+
+def test_a_dispute_of_what_we_thought_unpaid(pending, stripe):
+    pay(pending.payment_url)
+    dispute(stripe, pending)
+
+    deliver(stripe, "charge.dispute.created")
+
+    assert standing(pending) == ("disputed", False)
+
+
+def test_a_grant_stays(paid, student, course, stripe):
+    grant_access(user=student, course=course, source="grant")
+    dispute(stripe, paid)
+
+    deliver(stripe)
+
+    assert standing(paid) == ("disputed", True)
+    assert Enrollment.objects.get().source == "grant"
+
+
+def test_an_inquiry_takes_nothing(paid, stripe):
+    dispute(stripe, paid)["status"]
+    for opened in stripe.store.objects["dispute"].values():
+        opened["status"] = "warning_needs_response"
+
+    deliver(stripe)
+
+    assert standing(paid) == ("succeeded", True)
+
+
+def test_nobody_buys_again_while_it_is_open(buyer, paid, course, stripe):
+    dispute(stripe, paid)
+    deliver(stripe)
+
+    answer = buyer.post("/api/payments/", {"paid_course": course.pk})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "payment_disputed")
+
+
+def test_whoever_lost_may_buy_again(buyer, paid, course, stripe):
+    dispute(stripe, paid, "lost")
+    deliver(stripe)
+
+    opened = buyer.post("/api/payments/", {"paid_course": course.pk})
+
+    assert opened.status_code == 201
+    pay(opened.json()["payment_url"])
+    buyer.get(f"/api/payments/{opened.json()['payment_id']}/status/")
+    assert is_open(paid)
