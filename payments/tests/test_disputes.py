@@ -4,7 +4,9 @@ import pytest
 
 from materials.models import Enrollment
 from materials.services import grant_access
+from payments import gateway
 from payments.models import Dispute
+from payments.services import settling
 from payments.tests.helpers import deliver, dispute, events_of, give_back_at_stripe, pay, post_webhook
 from users.models import Notification
 
@@ -67,8 +69,20 @@ def test_the_end_is_told_before_the_beginning(paid, stripe, outcome):
     for told in (closed, created, created):
         assert post_webhook(told).status_code == 200
 
-    assert standing(paid) == ("succeeded", True) if outcome == "won" else ("disputed", False)
+    assert standing(paid) == (("succeeded", True) if outcome == "won" else ("disputed", False))
     assert Dispute.objects.get().status == outcome
+
+
+def test_an_answer_from_before_its_end_changes_nothing(paid, stripe):
+    """Two asked Stripe, and the one that asked first comes last."""
+    dispute(stripe, paid)
+    before = gateway.retrieve_session(paid.stripe_session_id)
+    dispute(stripe, paid, "won")
+    deliver(stripe)
+
+    settling.settle(paid.pk, before)
+
+    assert standing(paid) == ("succeeded", True)
 
 
 def test_a_dispute_of_what_we_thought_unpaid(pending, stripe):

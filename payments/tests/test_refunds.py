@@ -11,7 +11,7 @@ from materials.services import grant_access
 from materials.tests.factories import CourseFactory
 from payments import gateway, tasks
 from payments.models import Payment, Refund
-from payments.services import refunds
+from payments.services import refunds, settling
 from payments.tests.factories import PaymentFactory
 from payments.tests.helpers import (
     calls,
@@ -359,6 +359,19 @@ def test_a_refund_fails_later(boss, paid, stripe, admin):
     assert (paid.status, paid.refunded_amount, Refund.objects.get().status) == ("succeeded", 0, "failed")
     assert is_open(paid)
     assert Notification.objects.filter(recipient=admin, dedup_key__startswith="refund_failed").count() == 1
+
+
+def test_an_answer_from_before_a_refund_failed_changes_nothing(boss, paid, stripe):
+    """Two asked Stripe, and the one that asked first comes last."""
+    boss.post(url(paid), BY_CUSTOMER)
+    before = gateway.retrieve_session(paid.stripe_session_id)
+    control(stripe, "refund", refund=Refund.objects.get().stripe_refund_id)
+    deliver(stripe, "refund.failed")
+
+    settling.settle(paid.pk, before)
+
+    paid.refresh_from_db()
+    assert (paid.status, Refund.objects.get().status) == ("succeeded", "failed")
 
 
 def test_events_were_lost(boss, paid, stripe):

@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
@@ -24,6 +24,7 @@ from payments import gateway, tasks
 from payments.models import NumberSeries, Payment, Refund, WebhookEvent
 from payments.stand_in import StandIn
 from payments.stand_in.payments import close_dispute, create_refund, fail_refund, open_dispute
+from payments.stand_in.store import is_posted
 from payments.tests.helpers import DECLINED, GOOD, events_of, pay, post_webhook
 from users.tests.factories import AdminFactory, TeacherFactory, UserFactory
 
@@ -73,8 +74,18 @@ class Story:
         if session := self.pick([one for one in self.at_stripe("checkout.session") if one["status"] == "open"], n):
             pay(session["url"], GOOD if n % 4 else DECLINED)
 
+    def buy_and_pay(self, n: int) -> None:
+        self.buy_by_card(n)
+        self.pay_at_stripe(1)
+        self.come_back(-1 if n % 3 else 0)
+
     def hear_an_event(self, n: int) -> None:
-        if event := self.pick(events_of(self.stripe), n):
+        """Most often one of the latest."""
+        if event := self.pick([one for one in events_of(self.stripe) if is_posted(one["type"])], -n):
+            assert post_webhook(event).status_code == 200
+
+    def hear_everything(self, n: int) -> None:
+        for event in events_of(self.stripe)[:: -1 if n % 2 else 1]:
             assert post_webhook(event).status_code == 200
 
     def come_back(self, n: int) -> None:
@@ -205,22 +216,30 @@ class Story:
             assert len([payment for payment in self.payments() if payment.opens]) <= 1
 
 
-STEPS = sorted(
-    name for name in vars(Story)
-    if not name.startswith(("_", "check", "tell_all", "pick", "payments", "at_stripe", "step_that"))
-)  # fmt: skip
+# The commoner ones more than once.
+STEPS = [
+    *["buy_and_pay", "hear_an_event", "hear_everything", "refund_at_the_dashboard", "dispute", "close_a_dispute"] * 2,
+    *["buy_by_card", "buy_with_cash", "take_for_expired", "pay_at_stripe", "come_back", "ask_for_the_status"],
+    *["reconcile", "confirm_cash", "refund", "let_a_refund_fail", "grant", "leave"],
+    *["crash_after_stripe_s_answer", "crash_in_the_transaction"],
+]
+STORIES = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 11)), min_size=5, max_size=size(25, 40))
 
 
 @pytest.mark.django_db
 @pytest.mark.timeout(size(120, 3600))
 @settings(
-    max_examples=size(40, 2000),
+    max_examples=size(25, 2000),
     derandomize=size(1, 0) == 1,
+    # Finding the shortest story that fails takes minutes: only where there is time.
+    phases=[Phase.generate, *[Phase.shrink] * size(0, 1)],
     deadline=None,
     suppress_health_check=list(HealthCheck),
     database=None,
 )
-@given(story=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 11)), min_size=5, max_size=size(25, 40)))
+@given(
+    story=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 11)), min_size=size(12, 5), max_size=size(25, 40))
+)
 def test_access_is_what_was_paid_for_and_not_given_back(stripe, story):
     with transaction.atomic():
         told = Story(stripe)
