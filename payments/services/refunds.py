@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -9,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from common.errors import RuleBroken, invalid
+from common.ids import new_id
 from common.money import check_in_currency
 from payments import gateway
 from payments.models import Payment, Refund, RefundRequest
@@ -19,13 +21,16 @@ from users.models import User
 SEND_AFTER = timedelta(minutes=1)
 
 
-def refund_payment(*, payment: Payment, amount: Decimal | None, reason: str, admin: User) -> Payment:
-    """Gives the amount, or all that is left, back; `reason` is one of Stripe's or in other words.
+def refund_payment(
+    *, payment: Payment, amount: Decimal | None, reason: str, admin: User, refund_id: UUID | None = None
+) -> Payment:
+    """Gives the amount, or all that is left, back; `reason` is one of Stripe's or in other words. Called again with the
+    same `refund_id` it goes on with that refund.
 
     Raises RuleBroken for a payment with nothing to give back, a 400 on `amount` for more than is left, and
     StripeUnavailable, after which the same call, or the sweeper, goes on with the same refund.
     """
-    refund = _standing_refund(payment, amount) or _new_refund(payment, amount, reason, admin)
+    refund = _standing_refund(payment, amount) or _new_refund(payment, amount, reason, admin, refund_id or new_id())
     if refund.payment.is_taken_by_stripe:
         send_refund(refund)
     payment.refresh_from_db()
@@ -40,8 +45,10 @@ def _standing_refund(payment: Payment, amount: Decimal | None) -> Refund | None:
     raise RuleBroken("refund_in_progress", _("Another refund of this payment is on its way. Try again soon."))
 
 
-def _new_refund(payment: Payment, amount: Decimal | None, reason: str, admin: User) -> Refund:
+def _new_refund(payment: Payment, amount: Decimal | None, reason: str, admin: User, refund_id: UUID) -> Refund:
     with settling.locked(payment.pk) as (payment, siblings):
+        if known := payment.refunds.filter(pk=refund_id).first():
+            return known
         if not payment.opens:
             raise RuleBroken("not_refundable", _("Nothing of this payment can be given back."))
         left = payment.amount - sum(refund.amount for refund in payment.refunds.standing())
@@ -54,7 +61,12 @@ def _new_refund(payment: Payment, amount: Decimal | None, reason: str, admin: Us
             raise invalid("amount", "amount_too_large", text)
         code = reason if reason in Refund.Reason.values else Refund.Reason.OTHER
         refund = Refund(
-            payment=payment, amount=amount, reason=code, comment="" if code == reason else reason, created_by=admin
+            pk=refund_id,
+            payment=payment,
+            amount=amount,
+            reason=code,
+            comment="" if code == reason else reason,
+            created_by=admin,
         )
         refund.save()
         if not payment.is_taken_by_stripe:

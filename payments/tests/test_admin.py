@@ -1,12 +1,15 @@
 """The admin's pages of the books and of Stripe's events."""
 
+import re
+
 import pytest
 from django.test import Client
 
 from payments import gateway
-from payments.models import Payment, WebhookEvent
+from payments.models import Payment, Refund, RefundRequest, WebhookEvent
 from payments.tests.factories import PaymentFactory
-from payments.tests.helpers import pay
+from payments.tests.helpers import made, pay
+from users.models import Notification
 
 PAYMENTS = "/admin/payments/payment/"
 EVENTS = "/admin/payments/webhookevent/"
@@ -133,3 +136,98 @@ def test_an_event_that_fails_again_says_why(staff, event):
     event.refresh_from_db()
     assert event.processed_at is None
     assert "KeyError" in event.error
+
+
+# --- Money moves, after a question -----------------------------------------------------------------------------------
+
+REQUESTS = "/admin/payments/refundrequest/"
+
+
+def ask(client, path, action, *rows, **fields):
+    body = {"action": action, "_selected_action": [str(row.pk) for row in rows], **fields}
+    return client.post(path, body, follow=True)
+
+
+def hidden(response, name):
+    return re.search(rf'name="{name}" value="([^"]+)"', response.text)[1]
+
+
+def test_a_refund_is_asked_about_first(staff, paid, stripe):
+    question = ask(staff, PAYMENTS, "refund", paid)
+
+    assert "Is the money of these payments to go back?" in question.text
+    assert not Refund.objects.exists()
+
+
+@pytest.mark.parametrize(("amount", "status"), [("", "refunded"), ("250.50", "partially_refunded")])
+def test_refunding(staff, admin, paid, stripe, amount, status):
+    refund_id = hidden(ask(staff, PAYMENTS, "refund", paid), "refund_id")
+    said = {"confirmed": "yes", "reason": "requested_by_customer", "amount": amount, "refund_id": refund_id}
+
+    for _ in range(2):  # a double click
+        response = ask(staff, PAYMENTS, "refund", paid, **said)
+
+    paid.refresh_from_db()
+    assert response.status_code == 200
+    assert paid.status == status
+    assert [one["amount"] for one in made(stripe, "refund")] == [25050 if amount else 100000]
+    assert Refund.objects.get().created_by == admin
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"reason": "other"}, "Say why."),
+        ({"reason": "requested_by_customer", "amount": "1000.01"}, "At most 1000.00 RUB can be given back."),
+        ({"reason": "requested_by_customer", "amount": "-1"}, "greater than or equal to 0.01"),
+    ],
+)
+def test_a_refund_that_cannot_be(staff, paid, stripe, fields, words):
+    refund_id = hidden(ask(staff, PAYMENTS, "refund", paid), "refund_id")
+
+    response = ask(staff, PAYMENTS, "refund", paid, confirmed="yes", refund_id=refund_id, **fields)
+
+    assert words in response.text
+    assert made(stripe, "refund") == []
+
+
+def test_several_go_back_in_full(staff):
+    payments = [PaymentFactory(), PaymentFactory(), PaymentFactory(status="pending")]
+
+    response = ask(staff, PAYMENTS, "refund", *payments, confirmed="yes", reason="duplicate")
+
+    assert "Nothing of this payment can be given back." in response.text
+    assert sorted(Payment.objects.values_list("status", flat=True)) == ["pending", "refunded", "refunded"]
+
+
+def test_confirming_cash(staff, admin):
+    payment = PaymentFactory(status="pending", payment_method="cash")
+    assert "Has this money arrived?" in ask(staff, PAYMENTS, "confirm", payment).text
+
+    ask(staff, PAYMENTS, "confirm", payment, confirmed="yes", reference="17")
+
+    payment.refresh_from_db()
+    assert (payment.status, payment.reference, payment.confirmed_by) == ("succeeded", "17", admin)
+
+
+@pytest.fixture
+def asked(student, course):
+    payment = PaymentFactory(user=student, paid_course=course, payment_method="cash")
+    return RefundRequest.objects.create(payment=payment, reason="No time")
+
+
+def test_approving_a_request(staff, admin, asked):
+    refund_id = hidden(ask(staff, REQUESTS, "refund", asked), "refund_id")
+
+    ask(staff, REQUESTS, "refund", asked, confirmed="yes", reason="requested_by_customer", refund_id=refund_id)
+
+    asked.refresh_from_db()
+    assert (asked.status, asked.decided_by, Payment.objects.get().status) == ("approved", admin, "refunded")
+
+
+def test_declining_a_request(staff, admin, asked, student):
+    ask(staff, REQUESTS, "decline", asked)
+
+    asked.refresh_from_db()
+    assert (asked.status, asked.decided_by, Payment.objects.get().status) == ("declined", admin, "succeeded")
+    assert Notification.objects.filter(recipient=student, dedup_key=f"refund_declined:{asked.pk}").count() == 1
