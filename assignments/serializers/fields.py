@@ -1,4 +1,3 @@
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,16 +13,6 @@ class NumberField(serializers.DecimalField):
     def to_representation(self, value: Any) -> Any:
         number = round(Decimal(value), self.decimal_places)
         return int(number) if number == number.to_integral_value() else float(number)
-
-
-class MomentField(serializers.DateTimeField):
-    """A date and time. DRF stumbles over one in the first hours of the year 1 that says no time zone."""
-
-    def to_internal_value(self, value: Any) -> datetime:
-        try:
-            return super().to_internal_value(value)
-        except OverflowError:
-            self.fail("overflow", input_format="")
 
 
 class PersonSerializer(serializers.Serializer):

@@ -9,9 +9,9 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from assignments.models import Assignment, Comment, Submission
-from assignments.serializers.fields import MomentField, NumberField, PersonSerializer
+from assignments.serializers.fields import NumberField, PersonSerializer
 from common.errors import invalid
-from common.fields import OptionalBooleanField
+from common.fields import MomentField, OptionalBooleanField
 from common.uploads import DocumentField
 from materials.serializers import PartialSaveMixin
 

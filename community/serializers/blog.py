@@ -5,7 +5,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
-from assignments.serializers.fields import MomentField
+from common.fields import MomentField
 from common.uploads import ImageField
 from community import markup
 from community.models import Post
