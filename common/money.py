@@ -1,6 +1,6 @@
 """Amounts of money: which of them a currency can express, and how Stripe counts them."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -36,6 +36,17 @@ def from_minor_units(minor: int, currency: str) -> Decimal:
     return Decimal(minor).scaleb(-exponent(currency))
 
 
+def round_half_up(amount: Decimal, currency: str) -> Decimal:
+    """The nearest amount that the currency can express, and that our two decimals can hold."""
+    places = 0 if currency.upper() in ZERO_CENTS else min(exponent(currency), 2)
+    return amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+
+
+def minimum_charge(currency: str) -> Decimal:
+    """The least amount over zero that is charged in the currency."""
+    return Decimal(settings.MINIMUM_CHARGES.get(currency, "0"))
+
+
 def check_in_currency(amount: Decimal, currency: str, *, attr: str) -> int:
     """The amount in minor units. Raises ValidationError (400) for one that the currency cannot express."""
     try:
@@ -58,7 +69,7 @@ def check_price(amount: Decimal, currency: str, *, attr: str = "price") -> None:
             "above_maximum",
             text % {"maximum": from_minor_units(LARGEST_CHARGE, currency), "currency": currency},
         )
-    minimum = Decimal(settings.MINIMUM_CHARGES.get(currency, "0"))
+    minimum = minimum_charge(currency)
     if amount < minimum:
         text = _("The least price over zero is %(minimum)s %(currency)s.")
         raise invalid(attr, "below_minimum", text % {"minimum": minimum, "currency": currency})

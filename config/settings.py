@@ -433,6 +433,7 @@ REST_FRAMEWORK = {
         "register": rate("THROTTLE_REGISTER", "20/hour"),
         "login": rate("THROTTLE_LOGIN", "60/min"),
         "feedback": rate("THROTTLE_FEEDBACK", "5/hour"),
+        "coupon": rate("THROTTLE_COUPON", "30/min"),
         "password_reset": rate("THROTTLE_PASSWORD_RESET", "60/hour"),
     },
     # How many proxies of ours stand in front: X-Forwarded-For is believed only as far as these wrote it.

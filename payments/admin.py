@@ -15,8 +15,9 @@ from rest_framework.exceptions import APIException
 from common.admin import ReadOnlyAdmin
 from common.ids import new_id
 from payments import gateway
-from payments.models import Payment, Refund, RefundRequest, WebhookEvent
-from payments.services import buying, refunds, settling, webhooks
+from payments.models import Coupon, Payment, Refund, RefundRequest, WebhookEvent
+from payments.models.coupons import read_code
+from payments.services import buying, coupons, refunds, settling, webhooks
 
 
 class RefundForm(forms.Form):
@@ -187,3 +188,42 @@ class WebhookEventAdmin(ReadOnlyAdmin):
     def process_again(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> None:
         done = sum(webhooks.try_event(event) for event in queryset.filter(processed_at__isnull=True))
         self.message_user(request, ngettext("%(n)s event processed", "%(n)s events processed", done) % {"n": done})
+
+
+class CodeField(forms.CharField):
+    def to_python(self, value: Any) -> str:
+        return read_code(super().to_python(value))
+
+
+class CouponForm(forms.ModelForm):
+    code = CodeField(label=_("code"), max_length=40, help_text=Coupon._meta.get_field("code").help_text)
+
+    class Meta:
+        model = Coupon
+        fields = (
+            "code", "percent", "amount", "currency", "valid_from", "valid_until", "max_uses", "max_uses_per_user",
+            "courses",
+        )  # fmt: skip
+
+
+@admin.register(Coupon)
+class CouponAdmin(admin.ModelAdmin):
+    form = CouponForm
+    list_display = (
+        "code", "percent", "amount", "currency", "valid_from", "valid_until", "uses", "max_uses", "max_uses_per_user",
+    )  # fmt: skip
+    search_fields = ("code",)
+    autocomplete_fields = ("courses",)
+    readonly_fields = ("uses",)
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Coupon]:
+        return coupons.with_uses(super().get_queryset(request))
+
+    @admin.display(description=_("uses"))
+    def uses(self, coupon: Coupon) -> int:
+        return getattr(coupon, "uses", 0)
+
+    def save_model(self, request: HttpRequest, obj: Coupon, form: forms.ModelForm, change: bool) -> None:
+        obj.is_limited = bool(form.cleaned_data["courses"])
+        super().save_model(request, obj, form, change)

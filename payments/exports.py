@@ -17,6 +17,8 @@ def held_on(user: User) -> dict[str, Any]:
             "title",
             "amount",
             "currency",
+            "coupon__code",
+            "discount",
             "payment_method",
             "status",
             "payment_date",

@@ -9,7 +9,7 @@ from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
-from payments.models import Payment
+from payments.models import Coupon, Payment
 
 FIRST_YEAR, LAST_YEAR = 1970, 2999
 
@@ -65,3 +65,11 @@ class PaymentFilter(filters.FilterSet):
             data = data.copy()
             data["payment_method"] = data["payment_method"].lower()
         super().__init__(data, *args, **kwargs)
+
+
+class CouponFilter(filters.FilterSet):
+    search = filters.CharFilter("code", lookup_expr="icontains", max_length=40, help_text="A part of the code.")
+
+    class Meta:
+        model = Coupon
+        fields = ("search",)

@@ -7,9 +7,13 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
+from rest_framework.validators import UniqueValidator
 
+from common.fields import MomentField
 from materials.models import Course, Lesson
-from payments.models import Payment, Refund, RefundRequest
+from payments.models import Coupon, Payment, Refund, RefundRequest
+from payments.models.coupons import read_code
+from payments.services import coupons
 
 
 class RefundSerializer(serializers.ModelSerializer):
@@ -25,6 +29,7 @@ class PaymentSerializer(serializers.ModelSerializer):
     """A payment in a history. `payment_url` is null where nothing can be paid any more, or no page is needed."""
 
     payment_url = serializers.CharField(read_only=True, allow_null=True)
+    coupon = serializers.SlugRelatedField("code", read_only=True, allow_null=True)
 
     class Meta:
         model = Payment
@@ -36,6 +41,7 @@ class PaymentSerializer(serializers.ModelSerializer):
             "title",
             "amount",
             "currency",
+            "coupon",
             "discount",
             "refunded_amount",
             "payment_method",
@@ -82,15 +88,21 @@ class MethodField(serializers.ChoiceField):
             "A course, by card",
             {"paid_course": "0193a6c2-7b1e-7c3d-9f00-6a1b2c3d4e5f", "payment_method": "card"},
             request_only=True,
-        )
+        ),
+        OpenApiExample(
+            "With a coupon",
+            {"paid_course": "0193a6c2-7b1e-7c3d-9f00-6a1b2c3d4e5f", "coupon": "WELCOME10"},
+            request_only=True,
+        ),
     ]
 )
 class PaymentCreateSerializer(serializers.Serializer):
-    """What to buy, and how to pay: exactly one of a course and a lesson."""
+    """What to buy, and how to pay: exactly one of a course and a lesson. `coupon` is a code, in any case."""
 
     paid_course = serializers.PrimaryKeyRelatedField(queryset=Course.objects.all(), required=False, allow_null=True)
     paid_lesson = serializers.PrimaryKeyRelatedField(queryset=Lesson.objects.all(), required=False, allow_null=True)
     payment_method = MethodField(required=False, default=Payment.Method.CARD)
+    coupon = serializers.CharField(required=False, allow_blank=True, allow_null=True, default=None)
 
     def get_fields(self) -> dict[str, serializers.Field]:
         fields = super().get_fields()
@@ -107,7 +119,21 @@ class PaymentCreateSerializer(serializers.Serializer):
         if (course is None) == (lesson is None):
             text = ErrorDetail(str(_("Name a course or a lesson, and only one of them.")), code="exactly_one_item")
             raise serializers.ValidationError({"paid_course": [text]})
-        return {**attrs, "item": course or lesson}
+        code = attrs["coupon"]
+        return {
+            "item": course or lesson,
+            "method": attrs["payment_method"],
+            "coupon": coupons.find_coupon(code) if code else None,
+        }
+
+
+class QuoteSerializer(serializers.Serializer):
+    """What a payment would ask for: `amount` is `price` less `discount`."""
+
+    price = serializers.DecimalField(max_digits=10, decimal_places=2, read_only=True)
+    discount = serializers.DecimalField(max_digits=10, decimal_places=2, read_only=True)
+    amount = serializers.DecimalField(max_digits=10, decimal_places=2, read_only=True)
+    currency = serializers.CharField(read_only=True)
 
 
 class PaymentOpenedSerializer(serializers.ModelSerializer):
@@ -165,3 +191,94 @@ class RefundRequestSerializer(serializers.ModelSerializer):
         model = RefundRequest
         fields = ("id", "payment", "reason", "status", "created_at", "decided_at")
         read_only_fields = ("payment", "status", "decided_at")
+
+
+class CodeField(serializers.CharField):
+    """A coupon's code, in upper case whatever is sent."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return read_code(super().to_internal_value(data))
+
+
+class CourseIdsField(serializers.ListField):
+    """Ids of courses that there are, looked up at once."""
+
+    child = serializers.UUIDField()
+
+    def to_internal_value(self, data: Any) -> list[Course]:
+        ids = super().to_internal_value(data)
+        found = Course.objects.in_bulk(ids)
+        if missing := [pk for pk in ids if pk not in found]:
+            text = _("There is no course %(id)s.") % {"id": missing[0]}
+            raise serializers.ValidationError(text, "does_not_exist")
+        return list(found.values())
+
+    def to_representation(self, data: Any) -> list[str]:
+        return [str(course.pk) for course in data.all()]
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A tenth off, once for each person",
+            {"code": "WELCOME10", "percent": "10.00", "max_uses_per_user": 1},
+            request_only=True,
+        ),
+        OpenApiExample(
+            "500 RUB off one course, for a while and a hundred times",
+            {
+                "code": "SKY500",
+                "amount": "500.00",
+                "currency": "RUB",
+                "valid_until": "2026-12-31T20:59:59Z",
+                "max_uses": 100,
+                "courses": ["0193a6c2-7b1e-7c3d-9f00-6a1b2c3d4e5f"],
+            },
+            request_only=True,
+        ),
+    ]
+)
+class CouponSerializer(serializers.ModelSerializer):
+    """A coupon: exactly one of `percent` and `amount`. No `courses` means all; `is_limited` says that it had some, even
+    when the last of them has been deleted. `uses` counts payments that are open or have been paid."""
+
+    code = CodeField(
+        max_length=40,
+        validators=[*Coupon._meta.get_field("code").validators, UniqueValidator(queryset=Coupon.objects.all())],
+    )
+    currency = serializers.CharField(required=False, allow_blank=True, max_length=3)
+    valid_from = MomentField(required=False, allow_null=True)
+    valid_until = MomentField(required=False, allow_null=True)
+    courses = CourseIdsField(required=False, max_length=1000)
+    uses = serializers.IntegerField(read_only=True, default=0)
+
+    class Meta:
+        model = Coupon
+        fields = (
+            "id",
+            "code",
+            "percent",
+            "amount",
+            "currency",
+            "valid_from",
+            "valid_until",
+            "max_uses",
+            "max_uses_per_user",
+            "courses",
+            "is_limited",
+            "uses",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("is_limited",)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        merged = {
+            name: attrs.get(name, getattr(self.instance, name, None))
+            for name in ("percent", "amount", "valid_from", "valid_until")
+        }
+        candidate = Coupon(**merged, currency=attrs.get("currency", getattr(self.instance, "currency", "")))
+        candidate.clean()
+        if "courses" in attrs:
+            attrs["is_limited"] = bool(attrs["courses"])
+        return {**attrs, "currency": candidate.currency}

@@ -21,7 +21,10 @@ os.environ |= {
     "STRIPE_WEBHOOK_SECRET": "whsec_tests",
     "LANGUAGE_CODE": "en",
     "TIME_ZONE": "Europe/Moscow",
-    **{f"THROTTLE_{name}": "off" for name in ("ANON", "USER", "REGISTER", "LOGIN", "PASSWORD_RESET", "FEEDBACK")},
+    **{
+        f"THROTTLE_{name}": "off"
+        for name in ("ANON", "USER", "REGISTER", "LOGIN", "PASSWORD_RESET", "FEEDBACK", "COUPON")
+    },
 }
 for name in ("DEBUG", "ALLOWED_HOSTS", "EMAIL_BACKEND", "EMAIL_HOST", "STRIPE_SECRET_KEY", "STRIPE_API_BASE"):
     os.environ.pop(name, None)

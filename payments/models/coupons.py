@@ -1,12 +1,22 @@
 from datetime import datetime
+from decimal import Decimal
 
-from django.core.validators import MinValueValidator, RegexValidator
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from common.models import EditableRow
+from common.money import to_minor_units
 from materials.models import Course
+
+
+def read_code(text: str) -> str:
+    """A code as it is kept. What is beyond ASCII stays as it is: it is no code, and must not become one (ß → SS)."""
+    text = text.strip()
+    return text.upper() if text.isascii() else text
 
 
 class Coupon(EditableRow):
@@ -21,21 +31,41 @@ class Coupon(EditableRow):
             RegexValidator(r"^[A-Z0-9_-]{3,40}\Z", _("3 to 40 Latin letters, digits, dashes and underscores."))
         ],
     )
-    percent = models.DecimalField(_("percent"), max_digits=5, decimal_places=2, null=True, blank=True)
+    percent = models.DecimalField(
+        _("percent"),
+        max_digits=5,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.01")), MaxValueValidator(100)],
+    )
     amount = models.DecimalField(
-        _("amount"), max_digits=10, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)]
+        _("amount"),
+        max_digits=10,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.01"))],
     )
     currency = models.CharField(_("currency of the amount"), max_length=3, blank=True)
     valid_from = models.DateTimeField(_("valid from"), null=True, blank=True)
     valid_until = models.DateTimeField(_("valid until"), null=True, blank=True)
-    max_uses = models.PositiveIntegerField(_("uses in all"), null=True, blank=True)
-    max_uses_per_user = models.PositiveIntegerField(_("uses of one person"), null=True, blank=True)
+    max_uses = models.PositiveIntegerField(_("uses in all"), null=True, blank=True, validators=[MinValueValidator(1)])
+    max_uses_per_user = models.PositiveIntegerField(
+        _("uses of one person"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
     courses = models.ManyToManyField(
         Course,
         blank=True,
         related_name="coupons",
         verbose_name=_("courses"),
         help_text=_("These courses and their lessons; without any, all."),
+    )
+    is_limited = models.BooleanField(
+        _("for its courses alone"),
+        default=False,
+        editable=False,
+        help_text=_("Stays when the last of its courses is deleted: it must not become one for all."),
     )
 
     class Meta:
@@ -56,12 +86,40 @@ class Coupon(EditableRow):
             models.CheckConstraint(
                 condition=Q(amount__isnull=True) | Q(amount__gt=0), name="payments_coupon_amount_positive"
             ),
+            models.CheckConstraint(
+                condition=Q(valid_from__isnull=True)
+                | Q(valid_until__isnull=True)
+                | Q(valid_from__lte=F("valid_until")),
+                name="payments_coupon_window",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.code
 
+    def clean(self) -> None:
+        """What one field alone does not say; brings the currency into order. Raises Django's ValidationError."""
+        if (self.percent is None) == (self.amount is None):
+            text = _("Give a percentage or an amount, and only one of them.")
+            raise ValidationError({"percent": ValidationError(text, "percent_or_amount")})
+        self.currency = "" if self.amount is None else (self.currency.upper() or settings.DEFAULT_CURRENCY)
+        if self.amount is not None:
+            if self.currency not in settings.CURRENCIES:
+                text = _("This currency is not accepted here.")
+                raise ValidationError({"currency": ValidationError(text, "unknown_currency")})
+            try:
+                to_minor_units(self.amount, self.currency)
+            except ValueError:
+                text = _("The currency has no such small units.")
+                raise ValidationError({"amount": ValidationError(text, "not_in_currency")}) from None
+        if self.valid_from and self.valid_until and self.valid_from > self.valid_until:
+            text = _("It ends before it begins.")
+            raise ValidationError({"valid_until": ValidationError(text, "ends_before_it_begins")})
+
     def is_valid_at(self, moment: datetime) -> bool:
         return (self.valid_from is None or self.valid_from <= moment) and (
             self.valid_until is None or moment <= self.valid_until
         )
+
+    def covers(self, course: Course) -> bool:
+        return not self.is_limited or self.courses.filter(pk=course.pk).exists()

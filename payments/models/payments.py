@@ -28,6 +28,13 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         """Those that open what was bought."""
         return self.filter(status__in=Payment.OPENING)
 
+    def that_use_coupons(self) -> "PaymentQuerySet":
+        """Those that count as a use of their coupon."""
+        return self.filter(status__in=Payment.USING)
+
+    def for_listing(self) -> "PaymentQuerySet":
+        return self.select_related("coupon")
+
     def to_reconcile(self, before: datetime) -> "PaymentQuerySet":
         """Card payments that have been pending since before the moment."""
         return self.filter(
@@ -56,6 +63,9 @@ class Payment(EditableRow):
     UNPAID = (Status.PENDING, Status.EXPIRED, Status.CANCELED, Status.FAILED)
     # What was bought is open while its payment is in one of these.
     OPENING = (Status.SUCCEEDED, Status.PARTIALLY_REFUNDED)
+
+    # Its coupon is used in one of these; in the others the use is given back.
+    USING = (Status.PENDING, Status.SUCCEEDED, Status.REFUNDED, Status.PARTIALLY_REFUNDED, Status.DISPUTED)
 
     class Method(models.TextChoices):
         CARD = "card", _("Card")

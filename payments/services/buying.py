@@ -7,31 +7,52 @@ from django.utils.translation import gettext as _
 from common.errors import RuleBroken
 from materials.models import Course, Enrollment, Lesson
 from payments import gateway
-from payments.models import Dispute, Payment, item_field
-from payments.services import settling
+from payments.models import Coupon, Dispute, Payment, item_field
+from payments.services import coupons, settling
 from users.models import User
 
 
-def open_payment(*, user: User, item: Course | Lesson, method: str) -> tuple[Payment, bool]:
+def open_payment(
+    *, user: User, item: Course | Lesson, method: str, coupon: Coupon | None = None
+) -> tuple[Payment, bool]:
     """The user's open payment for the item, with its page at Stripe if paid by card; the flag says whether it is new.
+    If the coupon leaves nothing to pay, it has succeeded, and what it is for is open.
 
-    Raises RuleBroken for one's own, free, unpublished or already owned items and for a charge that Stripe refuses, and
-    StripeUnavailable, in which case the payment stays and the same call goes on with it.
+    Raises RuleBroken for one's own, free, unpublished or already owned items and for a charge that Stripe refuses,
+    ValidationError for a coupon that may not be used, and StripeUnavailable, in which case the payment stays and the
+    same call goes on with it.
     """
     check_may_buy(user, item)
     standing = Payment.objects.open_for(user, item).first()
     if standing is not None and standing.stripe_session_id:
         standing = settling.refresh(standing)
         check_may_buy(user, item)  # its money may have come in while nobody told us
-    if standing is not None and standing.status == Payment.Status.PENDING and standing.payment_method != method:
+    if standing is not None and standing.status == Payment.Status.PENDING and not _is_for(standing, method, coupon):
+        # A coupon that may not be used closes nothing.
+        coupons.make_quote(user=user, item=item, coupon=coupon, instead_of=standing)
         close_payment(standing)
         check_may_buy(user, item)
-    payment, created = _get_or_create_pending(user, item, method)
-    if payment.payment_method != method:
+    payment, created = _get_or_create_pending(user, item, method, coupon)
+    if not _is_for(payment, method, coupon):
         raise _overtaken()
-    if method == Payment.Method.CARD and not payment.stripe_session_id:
+    if payment.status == Payment.Status.PENDING and method == Payment.Method.CARD and not payment.stripe_session_id:
         _open_session(payment)
     return payment, created
+
+
+def preview_payment(*, user: User, item: Course | Lesson, method: str, coupon: Coupon | None) -> coupons.Quote:
+    """What `open_payment` would ask for, as far as is known without asking Stripe; raises what it would raise."""
+    check_may_buy(user, item)
+    standing = Payment.objects.open_for(user, item).first()
+    if standing is not None and _is_for(standing, method, coupon):
+        price = standing.amount + standing.discount
+        return coupons.Quote(price, standing.discount, standing.amount, standing.currency)
+    return coupons.make_quote(user=user, item=item, coupon=coupon, instead_of=standing)
+
+
+def _is_for(payment: Payment, method: str, coupon: Coupon | None) -> bool:
+    """Whether it is paid in this way and at this discount: of one with another the place is taken."""
+    return (payment.payment_method, payment.coupon_id) == (method, coupon.pk if coupon else None)
 
 
 def check_may_buy(user: User, item: Course | Lesson) -> None:
@@ -54,31 +75,48 @@ def check_may_buy(user: User, item: Course | Lesson) -> None:
         raise RuleBroken("payment_disputed", _("Your bank disputes your payment for this: wait for its decision."))
 
 
-def _get_or_create_pending(user: User, item: Course | Lesson, method: str) -> tuple[Payment, bool]:
-    """A database constraint allows one open payment per person and item; of two requests at once, one creates it."""
-    existing = Payment.objects.open_for(user, item).first()
-    if existing is not None:
-        return existing, False
-    course = item if isinstance(item, Course) else item.course
+def _get_or_create_pending(
+    user: User, item: Course | Lesson, method: str, coupon: Coupon | None
+) -> tuple[Payment, bool]:
+    """A database constraint allows one open payment per person and item; of two requests at once, one creates it. With
+    nothing left to pay it is settled in the same transaction."""
     try:
         with transaction.atomic():
+            if coupon is not None:
+                coupon = coupons.hold_coupon(coupon)
+                check_may_buy(user, item)  # another tab may have held it until now
+            existing = Payment.objects.open_for(user, item).first()
+            if existing is not None:
+                return existing, False
+            quote = coupons.make_quote(user=user, item=item, coupon=coupon)
             payment = Payment.objects.create(
                 user=user,
                 title=item.title,
-                amount=item.price,
-                currency=course.currency,
+                amount=quote.amount,
+                discount=quote.discount,
+                currency=quote.currency,
+                coupon=coupon,
                 payment_method=method,
                 **item_field(item),
             )
             # The one before may have succeeded since the last look. It makes way for this one by the same commit that
             # opens access, so now that is seen.
             check_may_buy(user, item)
-            return payment, True
+            return (_give(payment) if payment.amount == 0 else payment), True
     except IntegrityError:
         winner = Payment.objects.open_for(user, item).first()
         if winner is None:
             raise
         return winner, False
+
+
+def _give(payment: Payment) -> Payment:
+    """The coupon has paid for all of it. Within the transaction that has created it: nobody finds it pending."""
+    with settling.locked(payment.pk) as (payment, siblings):
+        if any(other.opens_now for other in siblings):
+            raise RuleBroken("already_owned", _("You own this already."))
+        settling.mark_paid(payment, siblings)
+    return payment
 
 
 def _open_session(payment: Payment) -> None:

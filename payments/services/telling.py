@@ -17,6 +17,8 @@ Text = Callable[[], tuple[str, str]]
 
 def tell_buyer_of_success(payment: Payment) -> None:
     def text() -> tuple[str, str]:
+        if payment.amount == 0:
+            return _("Yours: “%(title)s”"), _("Your coupon has paid for all of “%(title)s”. It is open to you now.")
         return (
             _("Payment received: “%(title)s”"),
             _("We have received %(amount)s %(currency)s for “%(title)s”. It is open to you now."),

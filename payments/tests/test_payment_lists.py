@@ -7,7 +7,7 @@ import pytest
 from common.ids import new_id
 from materials.tests.factories import CourseFactory
 from payments.models import Payment
-from payments.tests.factories import PaymentFactory
+from payments.tests.factories import CouponFactory, PaymentFactory
 
 URL = "/api/payments/"
 MINE = "/api/users/payments/"
@@ -57,6 +57,7 @@ def test_a_line(buyer, mine, student, course):
         "title": "Course",
         "amount": "1000.00",
         "currency": "RUB",
+        "coupon": None,
         "discount": "0.00",
         "refunded_amount": "0.00",
         "payment_method": "card",
@@ -365,17 +366,16 @@ def test_nobody_has_paid(buyer, student):
     [("student", URL), ("admin", URL), ("student", MINE), ("student", "/api/users/{student}/payments/")],
 )
 def test_queries_do_not_grow(client_for, student, teacher, django_assert_num_queries, who, url, rows):
-    course = CourseFactory(owner=teacher, price="10.00")
-    Payment.objects.bulk_create(
-        Payment(id=new_id(), user=student, paid_course=course, title="x", amount=1, currency="RUB", status="succeeded")
-        for _ in range(rows)
-    )
+    course, coupon = CourseFactory(owner=teacher, price="10.00"), CouponFactory()
+    sold = {"user": student, "paid_course": course, "title": "x", "amount": 1, "currency": "RUB", "coupon": coupon}
+    Payment.objects.bulk_create(Payment(id=new_id(), status="succeeded", **sold) for _ in range(rows))
     client = client_for(who)
     # 1. the caller, with their group; 2. the page with its count; of a person: 3. whose payments they are
     with django_assert_num_queries(3 if "{" in url else 2):
         answer = client.get(url.format(student=student.pk), {"page_size": 100})
 
     assert len(answer.json()["results"]) == rows
+    assert answer.json()["results"][0]["coupon"] == coupon.code
 
 
 def test_queries_of_one_payment(buyer, mine, django_assert_num_queries):

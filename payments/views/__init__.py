@@ -1,4 +1,13 @@
+from payments.views.coupons import CouponViewSet, PreviewView
 from payments.views.payments import CheckoutSessionView, MyPaymentsView, PaymentViewSet, UserPaymentsView
 from payments.views.returns import ReturnView
 
-__all__ = ["CheckoutSessionView", "MyPaymentsView", "PaymentViewSet", "ReturnView", "UserPaymentsView"]
+__all__ = [
+    "CheckoutSessionView",
+    "CouponViewSet",
+    "MyPaymentsView",
+    "PaymentViewSet",
+    "PreviewView",
+    "ReturnView",
+    "UserPaymentsView",
+]

@@ -32,6 +32,7 @@ from payments.serializers import (
     RefundRequestSerializer,
 )
 from payments.services import buying, refunds, settling
+from payments.views.coupons import COUPON_CODES, SlowsDownGuessing
 from users.models import User
 
 BUYING_PROBLEMS = problems(
@@ -51,13 +52,22 @@ ORDERING_FIELDS = ("payment_date", "amount")
     create=extend_schema(
         summary="Buy a course or a lesson",
         description="Answers with the page to pay at. While a payment for the same item is open, that one is given "
-        "back with 200.",
+        "back with 200. Another method or another coupon closes it and opens a new one. If a coupon leaves nothing to "
+        "pay, the payment has succeeded at once.",
         request=PaymentCreateSerializer,
         parameters=[idempotency.PARAMETER],
-        responses={200: PaymentOpenedSerializer, 201: PaymentOpenedSerializer, **BUYING_PROBLEMS},
+        responses={
+            200: PaymentOpenedSerializer,
+            201: PaymentOpenedSerializer,
+            **BUYING_PROBLEMS,
+            **problems(
+                _400=f"free: There is nothing to pay; `payment_refused`: Stripe will not charge this; {COUPON_CODES}; "
+                "or a field is not valid."
+            ),
+        },
     ),
 )
-class PaymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class PaymentViewSet(SlowsDownGuessing, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     """Payments: the history, and opening new ones."""
 
     queryset = Payment.objects.all()
@@ -69,7 +79,7 @@ class PaymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     ordering = ("-payment_date",)
 
     def get_queryset(self) -> QuerySet[Payment]:
-        return Payment.objects.visible_to(self.request.user)
+        return Payment.objects.visible_to(self.request.user).for_listing()
 
     def get_serializer_class(self) -> type[PaymentSerializer]:
         return PaymentDetailSerializer if self.action == "retrieve" else PaymentSerializer
@@ -78,11 +88,7 @@ class PaymentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     def create(self, request: Request) -> Response:
         serializer = PaymentCreateSerializer(data=request.data, context=self.get_serializer_context())
         serializer.is_valid(raise_exception=True)
-        payment, is_new = buying.open_payment(
-            user=request.user,
-            item=serializer.validated_data["item"],
-            method=serializer.validated_data["payment_method"],
-        )
+        payment, is_new = buying.open_payment(user=request.user, **serializer.validated_data)
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(PaymentOpenedSerializer(payment).data, status=code)
 
@@ -197,7 +203,7 @@ class MyPaymentsView(generics.ListAPIView):
     ordering = ("-payment_date",)
 
     def get_queryset(self) -> QuerySet[Payment]:
-        return Payment.objects.filter(user=self.request.user)
+        return Payment.objects.filter(user=self.request.user).for_listing()
 
 
 @extend_schema_view(get=extend_schema(summary="Payments of a person", operation_id="user_payments_list"))
@@ -208,4 +214,4 @@ class UserPaymentsView(MyPaymentsView):
         person = get_object_or_404(User.objects.visible_to(self.request.user), pk=self.kwargs["pk"])
         if person != self.request.user and not self.request.user.is_staff:
             raise PermissionDenied
-        return Payment.objects.filter(user=person)
+        return Payment.objects.filter(user=person).for_listing()
