@@ -156,9 +156,16 @@ class Walk:
         _done("subscribed")
 
     def paying(self) -> None:
-        _title("The student pays, with a test card")
-        payment = self.student.ask("POST", "/api/payments/", {"paid_course": self.course_id}, expect=201)
-        again = self.student.ask("POST", "/api/payments/", {"paid_course": self.course_id}, expect=200)
+        _title("The student pays, with a coupon and a test card")
+        from payments.models import Coupon
+
+        coupon = Coupon.objects.create(code=f"SKY-{secrets.token_hex(4)}".upper(), percent=10, max_uses=1)
+        body = {"paid_course": self.course_id, "coupon": coupon.code.lower()}
+        quote = self.student.ask("POST", "/api/payments/preview/", body)
+        _check((quote["price"], quote["amount"]) == ("1490.00", "1341.00"), "a preview: a tenth less, 1341.00 RUB")
+        payment = self.student.ask("POST", "/api/payments/", body, expect=201)
+        _check(payment["amount"] == quote["amount"], "the payment asks for just that")
+        again = self.student.ask("POST", "/api/payments/", body, expect=200)
         _check(again == payment, "asking twice opens one payment")
         page = requests.post(payment["payment_url"], data={"card_number": TEST_CARD}, timeout=15, allow_redirects=False)
         _check(page.status_code == 303, "the payment page takes the card and leads back")
@@ -202,7 +209,7 @@ class Walk:
         payments = self.student.ask("GET", "/api/payments/")
         _check([p["id"] for p in payments["results"]] == [self.payment_id], "one payment, and it is this one")
         first = payments["results"][0]
-        _check((first["status"], first["amount"]) == ("succeeded", "1490.00"), "1490.00 RUB, succeeded")
+        _check((first["status"], first["amount"]) == ("succeeded", "1341.00"), "1341.00 RUB, succeeded")
 
     def working(self) -> None:
         _title("The teacher asks for work; the student hands it in, twice")

@@ -22,6 +22,7 @@ VARIABLES = {
     "attachmentId": "",
     "categoryId": "",
     "userId": "",
+    "couponId": "",
 }
 
 # What `:id` stands for, by the last word of the path that is no parameter.
@@ -34,6 +35,7 @@ IDS = {
     "reviews": "reviewId",
     "categories": "categoryId",
     "users": "userId",
+    "coupons": "couponId",
 }
 PARENTS = {"course_pk": "courseId", "lesson_pk": "lessonId"}
 
@@ -44,6 +46,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api/auth/token/verify/"): {"token": "{{accessToken}}"},
     ("POST", "api/auth/logout/"): {"refresh": "{{refreshToken}}"},
     ("POST", "api/payments/"): {"paid_course": "{{courseId}}", "payment_method": "card"},
+    ("POST", "api/payments/preview/"): {"paid_course": "{{courseId}}", "coupon": "WELCOME10"},
     ("POST", "api/courses/toggle-subscribe/"): {"course_id": "{{courseId}}"},
     ("POST", "api/lessons/create-checkout-session/"): {"course_id": "{{courseId}}"},
 }
@@ -53,6 +56,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 RESOURCES: dict[str, dict[str, Any]] = {
     "attachments": {"title": "A talk on the subject", "url": "https://www.youtube.com/watch?v=dQw4w9WgXcQ"},
     "categories": {"slug": "music", "title": "Music", "order": 10},
+    "coupons": {"code": "SPRING15", "percent": "15.00", "max_uses": 100, "max_uses_per_user": 1},
     "reviews": {"rating": 5, "text": "Clear and to the point."},
     "users": {"first_name": "Anna", "city": "Kazan"},
     "me": {"first_name": "Anna", "city": "Kazan"},

@@ -1,15 +1,19 @@
-"""The demo's payments: one for everything that was bought, in agreement with what it opened, and some that failed."""
+"""The demo's payments: one for everything that was bought, in agreement with what it opened, and some that failed. And
+coupons to buy with."""
 
 from datetime import timedelta
+from decimal import Decimal
 from random import Random
 from typing import NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
 
 from common.demo import DemoError, delete_demo_rows, demo_id, demo_rows, other_rows, save_demo_rows
+from common.money import round_half_up
 from materials.models import Course, Enrollment, Lesson, LessonAccess
-from payments.models import Payment, item_field
+from payments.models import Coupon, Payment, item_field
 from users.models import Notification, User
 
 Statuses, Methods = Payment.Status, Payment.Method
@@ -42,15 +46,24 @@ AFTERMATHS = {
     ("vera", "design"): (Statuses.DISPUTED, Methods.CARD),
     ("daria", "web"): (Statuses.PARTIALLY_REFUNDED, Methods.CARD),
 }
+# Code → its fields, and the course that it is for, if it is for one alone.
+COUPONS: dict[str, tuple[dict[str, object], str | None]] = {
+    "WELCOME10": ({"percent": Decimal(10), "max_uses_per_user": 1}, None),
+    "PYTHON500": ({"amount": Decimal(500), "currency": "RUB", "max_uses": 100}, "python"),
+    "GRANT-ML": ({"percent": Decimal(100), "max_uses": 3, "max_uses_per_user": 1}, "ml"),
+}
+# Who bought what with which.
+DISCOUNTED = {("student2", "data"): "WELCOME10"}
 
 
 def strangers() -> dict[str, int]:
-    return {"payments": other_rows(Payment).count()}
+    return {"payments": other_rows(Payment).count(), "coupons": other_rows(Coupon).count()}
 
 
 def clear() -> None:
     demo_rows(Notification).filter(kind=Notification.Kind.PAYMENT_SUCCEEDED).delete()
     delete_demo_rows(Payment)
+    delete_demo_rows(Coupon)
 
 
 def load(people: dict[str, User]) -> dict[str, int]:
@@ -62,23 +75,47 @@ def load(people: dict[str, User]) -> dict[str, int]:
     )
     if not bought or not needed <= courses.keys() or not {attempt.person for attempt in ATTEMPTS} <= people.keys():
         raise DemoError("The people and courses of the demo are not there.")
+    if other_rows(Coupon).filter(code__in=COUPONS).exists():
+        raise DemoError(f"A coupon has a code that the demo needs ({', '.join(COUPONS)}).")
+    coupons = load_coupons(courses)
     payments = [payment_for_enrollment(enrollment) for enrollment in bought]
     lessons = demo_rows(LessonAccess).filter(source=Enrollment.Source.PAYMENT).select_related("user", "lesson__course")
     payments += [payment_for_lesson(access) for access in lessons]
     payments += [attempted(attempt, people, courses[demo_id("course", attempt.course)]) for attempt in ATTEMPTS]
     save_demo_rows(payments)
     tell(people["student"], payments)
-    return {"payments": len(payments)}
+    return {"payments": len(payments), "coupons": len(coupons)}
 
 
-def build_payment(user: User, item: Course | Lesson, **fields: object) -> Payment:
-    """At today's price. No ids of Stripe's: it has never heard of these."""
+def load_coupons(courses: dict[UUID, Course]) -> list[Coupon]:
+    now = timezone.now()
+    coupons = [
+        Coupon(
+            id=demo_id("coupon", code),
+            code=code,
+            is_limited=course is not None,
+            valid_from=now - timedelta(days=60),
+            created_at=now - timedelta(days=60),
+            **fields,
+        )
+        for code, (fields, course) in COUPONS.items()
+    ]
+    save_demo_rows(coupons)
+    for coupon in coupons:
+        course = COUPONS[coupon.code][1]
+        coupon.courses.set([courses[demo_id("course", course)]] if course else [])
+    return coupons
+
+
+def build_payment(user: User, item: Course | Lesson, *, discount: Decimal = Decimal(0), **fields: object) -> Payment:
+    """At today's price, less the discount. No ids of Stripe's: it has never heard of these."""
     course = item if isinstance(item, Course) else item.course
     return Payment(
         id=demo_id("payment", str(user.pk), str(item.pk)),
         user=user,
         title=item.title,
-        amount=item.price,
+        amount=item.price - discount,
+        discount=discount,
         currency=course.currency,
         **item_field(item),
         **fields,
@@ -94,9 +131,17 @@ def payment_for_enrollment(enrollment: Enrollment) -> Payment:
     for key, aftermath in AFTERMATHS.items():
         if enrollment.pk == demo_id("enrollment", *key):
             status, method = aftermath
+    coupon, discount = None, Decimal(0)
+    for key, code in DISCOUNTED.items():
+        if enrollment.pk == demo_id("enrollment", *key):
+            coupon = demo_id("coupon", code)
+            percent = COUPONS[code][0]["percent"]
+            discount = round_half_up(enrollment.course.price * percent / 100, enrollment.course.currency)
     return build_payment(
         enrollment.user,
         enrollment.course,
+        coupon_id=coupon,
+        discount=discount,
         payment_method=method,
         status=status,
         payment_date=enrollment.created_at,

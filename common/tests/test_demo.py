@@ -24,8 +24,8 @@ from materials.access import check_open
 from materials.links import find_foreign_link, normalise_youtube_url
 from materials.models import Category, Course, Enrollment, Lesson, LessonAccess, LessonCompletion, Review, SearchTerm
 from materials.tests.factories import CategoryFactory, CourseFactory, EnrollmentFactory, LessonFactory, ReviewFactory
-from payments.models import Payment
-from payments.tests.factories import PaymentFactory
+from payments.models import Coupon, Payment
+from payments.tests.factories import CouponFactory, PaymentFactory
 from users.models import Notification, User
 from users.tests.factories import TeacherFactory, UserFactory
 
@@ -363,6 +363,31 @@ def check_access_agrees_with_payments() -> None:
 
 def test_access_agrees_with_payments(demo):
     check_access_agrees_with_payments()
+
+
+def test_the_coupons_are_as_their_payments_say(demo, stripe):
+    used = Payment.objects.exclude(coupon=None).select_related("coupon", "paid_course")
+    assert [(each.coupon.code, each.status) for each in used] == [("WELCOME10", "succeeded")]
+    assert all(each.amount == each.paid_course.price * 9 / 10 and each.discount > 0 for each in used)
+    student = sign_in(person("student"))
+    for code, key, amount in (
+        ("welcome10", "python", "4491.00"),
+        ("PYTHON500", "python", "4490.00"),
+        ("GRANT-ML", "ml", "0.00"),
+    ):
+        body = {"paid_course": str(course(key).pk), "coupon": code}
+        assert student.post("/api/payments/preview/", body).json()["amount"] == amount
+
+
+def test_says_so_if_a_code_is_taken(demo, load):
+    Coupon.objects.filter(code="GRANT-ML").delete()
+    CouponFactory(code="GRANT-ML")
+    before = counts()
+
+    with pytest.raises(CommandError, match="a code that the demo needs"):
+        load(force=True)
+
+    assert counts() == before
 
 
 def test_load_payments_alone(demo):
