@@ -1,2 +1,2 @@
-"""Rules over several rows. Locks are taken in one order everywhere: coupon, payments by their ids, enrollment, number
-series."""
+"""Rules over several rows. Locks are taken in one order everywhere: coupon, payments by their ids, number series,
+enrollment."""
