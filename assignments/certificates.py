@@ -1,9 +1,7 @@
-"""A certificate as a PDF: the one place that knows the PDF library."""
+"""A certificate as a PDF."""
 
 import io
 from decimal import Decimal
-from functools import lru_cache
-from pathlib import Path
 
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
@@ -14,28 +12,20 @@ from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from assignments.models import Certificate
+from common.pdf import BOLD, ITALIC, REGULAR, broken, register_fonts
 
-FONTS = Path(__file__).parent / "fonts"  # PT Serif: Latin and Cyrillic; its licence lies beside it
-REGULAR, ITALIC, BOLD = "PTSerif", "PTSerif-Italic", "PTSerif-Bold"
 INK, QUIET, ACCENT, GOLD, PAPER = map(HexColor, ("#1d2333", "#5c6579", "#27408b", "#b08d3c", "#fdfcf8"))
 WIDTH, HEIGHT = landscape(A4)
 MIDDLE = WIDTH / 2
 TEXT_WIDTH = WIDTH - 80 * mm
 
 
-@lru_cache(maxsize=1)
-def _register_fonts() -> None:
-    for name, file in ((REGULAR, "PTF55F.ttf"), (ITALIC, "PTF56F.ttf"), (BOLD, "PTF75F.ttf")):
-        pdfmetrics.registerFont(TTFont(name, FONTS / file))
-
-
 def render_certificate(certificate: Certificate) -> bytes:
     """The PDF, one landscape A4 page in the certificate's own language. The same certificate gives the same bytes."""
-    _register_fonts()
+    register_fonts()
     written = io.BytesIO()
     with translation.override(certificate.language):
         canvas = Canvas(written, pagesize=(WIDTH, HEIGHT), invariant=1, pageCompression=1)
@@ -129,33 +119,15 @@ def _centred(canvas: Canvas, text: str, y: float, font: str, size: float, colour
 def _fitted(canvas: Canvas, text: str, y: float, font: str, size: float, colour: HexColor, *, lines: int) -> float:
     """Draws the text in so many lines, as large as it fits, or small in more of them: no letter is lost. Returns where
     the last line stands."""
-    text = " ".join(text.split())
     while True:
-        broken = _broken(text, font, size)
-        if len(broken) <= lines or size <= 9:
+        parts = broken(text, font, size, TEXT_WIDTH)
+        if len(parts) <= lines or size <= 9:
             break
         size -= 1
-    for number, line in enumerate(broken):
+    for number, line in enumerate(parts):
         y -= size * 1.25 if number else 0
         _centred(canvas, line, y, font, size, colour)
     return y
-
-
-def _broken(text: str, font: str, size: float) -> list[str]:
-    """The text in lines that fit the page, broken between words, or within one that is too long by itself."""
-    broken = [""]
-    for word in text.split(" "):
-        longer = f"{broken[-1]} {word}".strip()
-        if pdfmetrics.stringWidth(longer, font, size) <= TEXT_WIDTH:
-            broken[-1] = longer
-            continue
-        if broken[-1]:
-            broken.append("")
-        for letter in word:
-            if pdfmetrics.stringWidth(broken[-1] + letter, font, size) > TEXT_WIDTH:
-                broken.append("")
-            broken[-1] += letter
-    return broken
 
 
 def _number(value: Decimal) -> str:

@@ -1,8 +1,5 @@
 """What teachers read of a course as a whole. Every figure can be added up from what the other endpoints give."""
 
-import csv
-import io
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +11,7 @@ from django.db.models import Avg, Case, CharField, Count, F, Max, Q, QuerySet, V
 from django.utils.translation import gettext as _
 
 from assignments.models import Answer, Assignment, Attempt, Quiz, Submission
+from common.sheets import BOM, csv_line
 from materials.models import Course, Enrollment, Lesson, LessonCompletion
 from users.models import User
 
@@ -84,29 +82,13 @@ def gradebook_csv(course: Course) -> Iterator[str]:
     """The whole gradebook, a line at a time. Texts that a spreadsheet would take for formulas are made harmless."""
     items = gradebook_items(course)
     head = [_("Student"), _("Id"), *(item.title for item in items), _("Total"), _("Out of")]
-    yield "\ufeff" + _csv_line(head)  # Excel takes a file without this mark for one in the system's own alphabet
+    yield BOM + csv_line(head)
     everyone = [enrollment.user for enrollment in students(course).order_by("user__first_name", "pk")]
     out_of = sum(item.max_score for item in items)
     for row in gradebook_rows(course, everyone, everybody=True):
         scores = [row.scores.get(item.id, "") for item in items]
         name = row.student.first_name or row.student.username or ""
-        yield _csv_line([name, row.student.pk, *scores, row.total, out_of])
-
-
-def _csv_line(cells: Iterable[Any]) -> str:
-    written = io.StringIO()
-    csv.writer(written).writerow([_harmless(cell) for cell in cells])
-    return written.getvalue()
-
-
-# What a spreadsheet takes for a formula at the beginning of a cell (OWASP on CSV injection, full-width letters too). In
-# countries where columns are separated by semicolons or tabs, a cell also begins after one of those.
-FORMULA = re.compile(r"""^(?=[\t\r\n]|\s*[=+\-@|%＝＋－＠])|(?<=[;\t\r\n])(?=[\s"]*[=+\-@|%＝＋－＠])""")
-
-
-def _harmless(cell: Any) -> Any:
-    """With an apostrophe before whatever would be calculated: it is shown instead."""
-    return FORMULA.sub("'", cell) if isinstance(cell, str) else cell
+        yield csv_line([name, row.student.pk, *scores, row.total, out_of])
 
 
 # --- Analytics -------------------------------------------------------------------------------------------------------
