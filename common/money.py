@@ -1,8 +1,9 @@
-"""Amounts of money: which of them a currency can express, and how Stripe counts them."""
+"""Amounts of money: which of them a currency can express, how Stripe counts them, and how people read them."""
 
 from decimal import ROUND_HALF_UP, Decimal
 
 from django.conf import settings
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import invalid
@@ -45,6 +46,12 @@ def round_half_up(amount: Decimal, currency: str) -> Decimal:
 def minimum_charge(currency: str) -> Decimal:
     """The least amount over zero that is charged in the currency."""
     return Decimal(settings.MINIMUM_CHARGES.get(currency, "0"))
+
+
+def written(amount: Decimal, currency: str) -> str:
+    """For people, in their language, with the currency's own decimals: 4,990.00 RUB, 500 JPY."""
+    decimals = 0 if currency.upper() in ZERO_CENTS else exponent(currency)
+    return f"{number_format(amount, decimals, force_grouping=True)}\N{NO-BREAK SPACE}{currency}"
 
 
 def check_in_currency(amount: Decimal, currency: str, *, attr: str) -> int:

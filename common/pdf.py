@@ -1,8 +1,9 @@
-"""What the PDFs of every app share: the fonts, and lines that fit."""
+"""What the PDFs of every app share: the fonts, lines that fit, and the answer that carries one."""
 
 from functools import lru_cache
 from pathlib import Path
 
+from django.http import HttpResponse
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 
@@ -31,3 +32,12 @@ def broken(text: str, font: str, size: float, width: float) -> list[str]:
                 lines.append("")
             lines[-1] += letter
     return lines
+
+
+def pdf_response(name: str, content: bytes) -> HttpResponse:
+    """For browsers to show. Whoever keeps it gets it under this name, in which no character needs quoting."""
+    return HttpResponse(
+        content,
+        content_type="application/pdf",
+        headers={"Content-Disposition": f'inline; filename="{name}.pdf"'},
+    )

@@ -274,6 +274,9 @@ STRIPE_WEBHOOK_SECRET = STRIPE_WEBHOOK_SECRETS[0]
 STRIPE_TIMEOUT_SECONDS = 10
 RECONCILE_AFTER_MINUTES: int = read("RECONCILE_AFTER_MINUTES", 10, positive)
 REFUND_WINDOW_DAYS: int = read("REFUND_WINDOW_DAYS", 14, positive)
+# Who sells, as receipts and credit notes name them.
+SELLER_NAME: str = read("SELLER_NAME", "Lyceum")
+SELLER_DETAILS: str = read("SELLER_DETAILS", "")
 
 # --- Mail ------------------------------------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from assignments.serializers.certificates import (
 from assignments.services import certificates
 from common.errors import RuleBroken, invalid
 from common.ids import UUID_PATTERN
+from common.pdf import pdf_response
 from common.renderers import JSONRenderer
 from common.schema import problems
 from materials.models import Enrollment
@@ -115,10 +116,7 @@ class CertificateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, views
         certificate = self.get_object()
         if not certificate.is_valid:
             raise RuleBroken("revoked", _("This certificate has been revoked."))
-        name = f'inline; filename="{certificate.number}.pdf"'
-        return HttpResponse(
-            render_certificate(certificate), content_type="application/pdf", headers={"Content-Disposition": name}
-        )
+        return pdf_response(certificate.number, render_certificate(certificate))
 
     def _managed(self) -> Certificate:
         certificate = self.get_object()

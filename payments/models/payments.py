@@ -35,6 +35,10 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
     def for_listing(self) -> "PaymentQuerySet":
         return self.select_related("coupon")
 
+    def that_were_paid(self) -> "PaymentQuerySet":
+        """Those whose money came in, whatever became of it."""
+        return self.exclude(status__in=Payment.UNPAID)
+
     def to_reconcile(self, before: datetime) -> "PaymentQuerySet":
         """Card payments that have been pending since before the moment."""
         return self.filter(

@@ -2,6 +2,7 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from common.models import EditableRow, Row
@@ -13,6 +14,10 @@ class RefundQuerySet(models.QuerySet["Refund"]):
     def standing(self) -> "RefundQuerySet":
         """Those that give money back, or are about to."""
         return self.filter(status__in=Refund.STANDING)
+
+    def accepted(self) -> "RefundQuerySet":
+        """Those that count."""
+        return self.standing().filter(accepted_at__isnull=False)
 
     def to_send(self, before: datetime | None = None) -> "RefundQuerySet":
         """Those that Stripe has not been asked for, or whose answer was lost."""
@@ -118,6 +123,12 @@ class RefundRequest(EditableRow):
         return f"{self.payment_id}: {self.get_status_display()}"
 
 
+class DisputeQuerySet(models.QuerySet["Dispute"]):
+    def lost(self) -> "DisputeQuerySet":
+        """Those whose money is gone; since when is `ended_at`: the news of one may be of its end already."""
+        return self.filter(status=Dispute.Status.LOST).annotate(ended_at=Coalesce("closed_at", "created_at"))
+
+
 class Dispute(EditableRow):
     """The buyer's bank has taken the money back until it is decided who is right."""
 
@@ -134,6 +145,8 @@ class Dispute(EditableRow):
     amount = models.DecimalField(_("amount"), max_digits=10, decimal_places=2)
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.OPEN)
     closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
+
+    objects = DisputeQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("dispute")

@@ -1,7 +1,8 @@
 import factory
+from django.utils import timezone
 
 from materials.tests.factories import CourseFactory
-from payments.models import Coupon, Payment
+from payments.models import Coupon, Dispute, Payment, Refund
 from users.tests.factories import UserFactory
 
 
@@ -33,3 +34,25 @@ class CouponFactory(factory.django.DjangoModelFactory):
         coupon = cls(is_limited=True, **fields)
         coupon.courses.set(courses)
         return coupon
+
+
+class RefundFactory(factory.django.DjangoModelFactory):
+    """One that counts. The payment's own figures stay as they are."""
+
+    class Meta:
+        model = Refund
+
+    payment = factory.SubFactory(PaymentFactory)
+    amount = "100.00"
+    status = Refund.Status.SUCCEEDED
+    accepted_at = factory.LazyFunction(timezone.now)
+    credit_note_number = factory.Sequence(lambda n: f"C-T{n}")
+
+
+class DisputeFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Dispute
+
+    payment = factory.SubFactory(PaymentFactory, status=Payment.Status.DISPUTED)
+    stripe_dispute_id = factory.Sequence(lambda n: f"dp_{n}")
+    amount = "1000.00"

@@ -1,7 +1,8 @@
 """Buying, histories, and what an admin does about a payment."""
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema, extend_schema_view
 from rest_framework import generics, mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from common.ids import UUID_PATTERN
+from common.pdf import pdf_response
 from common.schema import problems
 from materials.serializers import CourseIdSerializer
 from materials.views import named_course
@@ -31,7 +33,7 @@ from payments.serializers import (
     RefundCreateSerializer,
     RefundRequestSerializer,
 )
-from payments.services import buying, refunds, settling
+from payments.services import books, buying, refunds, settling
 from payments.views.coupons import COUPON_CODES, SlowsDownGuessing
 from users.models import User
 
@@ -79,7 +81,8 @@ class PaymentViewSet(SlowsDownGuessing, mixins.ListModelMixin, mixins.RetrieveMo
     ordering = ("-payment_date",)
 
     def get_queryset(self) -> QuerySet[Payment]:
-        return Payment.objects.visible_to(self.request.user).for_listing()
+        payments = Payment.objects.visible_to(self.request.user).for_listing()
+        return payments.select_related("user") if self.action == "receipt" else payments
 
     def get_serializer_class(self) -> type[PaymentSerializer]:
         return PaymentDetailSerializer if self.action == "retrieve" else PaymentSerializer
@@ -173,6 +176,32 @@ class PaymentViewSet(SlowsDownGuessing, mixins.ListModelMixin, mixins.RetrieveMo
         serializer.is_valid(raise_exception=True)
         asked = refunds.request_refund(payment=payment, reason=serializer.validated_data["reason"])
         return Response(RefundRequestSerializer(asked).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        summary="The receipt of a payment, as PDF",
+        description="In the buyer's language. Its number is of a series without gaps.",
+        responses={
+            (200, "application/pdf"): OpenApiTypes.BINARY,
+            **problems(_409="no_receipt: Nothing has been paid."),
+        },
+    )
+    @action(detail=True)
+    def receipt(self, request: Request, pk: str) -> HttpResponse:
+        return pdf_response(*books.receipt(self.get_object()))
+
+    @extend_schema(
+        summary="The credit note of a refund, as PDF",
+        description="In the buyer's language. Its number is of a series without gaps.",
+        parameters=[OpenApiParameter("refund_id", OpenApiTypes.UUID, OpenApiParameter.PATH)],
+        responses={
+            (200, "application/pdf"): OpenApiTypes.BINARY,
+            **problems(_409="no_credit_note: The refund does not count, or not yet."),
+        },
+    )
+    @action(detail=True, url_path=rf"refunds/(?P<refund_id>{UUID_PATTERN})/credit-note")
+    def credit_note(self, request: Request, pk: str, refund_id: str) -> HttpResponse:
+        refunds_of_it = self.get_object().refunds.select_related("payment__user", "payment__coupon")
+        return pdf_response(*books.credit_note(get_object_or_404(refunds_of_it, pk=refund_id)))
 
 
 class CheckoutSessionView(APIView):
