@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as filters
 from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.utils import translate_validation
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.filters import OrderingFilter
@@ -45,13 +46,24 @@ class StrictFilterBackend(DjangoFilterBackend):
     def filter_queryset(self, request: Request, queryset: QuerySet, view: APIView) -> QuerySet:
         if getattr(view, "detail", False):
             return queryset  # DRF passes here on its way to a single object, too
-        filterset_class = self.get_filterset_class(view, queryset)
+        self._check_names(request, view, self.get_filterset_class(view, queryset))
+        return super().filter_queryset(request, queryset, view)
+
+    def cleaned(self, request: Request, view: Any) -> dict[str, Any]:
+        """What the filters say, for a view that looks its rows up itself: refused as everywhere."""
+        filterset_class = self.get_filterset_class(view)
+        self._check_names(request, view, filterset_class)
+        filterset = filterset_class(request.query_params, queryset=view.queryset)
+        if not filterset.is_valid():
+            raise translate_validation(filterset.errors)
+        return filterset.form.cleaned_data
+
+    def _check_names(self, request: Request, view: APIView, filterset_class: Any) -> None:
         paging = getattr(getattr(view, "paginator", None), "cursor_query_param", "page")
         known = GENERAL_PARAMETERS | {paging} | set(filterset_class.base_filters if filterset_class else ())
         for name in request.query_params:
             if name not in known:
                 raise invalid(name, "unknown_filter", _("There is no such filter here."))
-        return super().filter_queryset(request, queryset, view)
 
 
 class StrictOrderingFilter(OrderingFilter):

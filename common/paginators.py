@@ -34,13 +34,17 @@ class PageNumberPagination(pagination.PageNumberPagination):
         self.number = _whole_number(request, self.page_query_param, 1, self.max_page)
         self.size = min(_whole_number(request, self.page_size_query_param, self.page_size, None), self.max_page_size)
         start = (self.number - 1) * self.size
-        # The count leaves the page's annotations out: only the filters decide it.
-        counted = queryset.order_by().values("pk")
-        rows = list(queryset.annotate(_count=CountOf(counted))[start : start + self.size])
+        rows, self.count = self.cut(queryset, start, start + self.size)
         if not rows and self.number > 1:
             raise NotFound(_("There is no such page."))
-        self.count = rows[0]._count if rows else 0
         return rows
+
+    def cut(self, queryset: Any, start: int, end: int) -> tuple[list[Any], int]:
+        """These rows, and how many there are in all."""
+        # The count leaves the page's annotations out: only the filters decide it.
+        counted = queryset.order_by().values("pk")
+        rows = list(queryset.annotate(_count=CountOf(counted))[start:end])
+        return rows, rows[0]._count if rows else 0
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response(
@@ -56,6 +60,13 @@ class PageNumberPagination(pagination.PageNumberPagination):
         if number == 1:
             return remove_query_param(self.url, self.page_query_param)
         return replace_query_param(self.url, self.page_query_param, number)
+
+
+class ListPagination(PageNumberPagination):
+    """The same for rows that a view has put together itself."""
+
+    def cut(self, queryset: list[Any], start: int, end: int) -> tuple[list[Any], int]:
+        return queryset[start:end], len(queryset)
 
 
 class CursorPagination(pagination.CursorPagination):

@@ -73,3 +73,14 @@ class CouponFilter(filters.FilterSet):
     class Meta:
         model = Coupon
         fields = ("search",)
+
+
+class BooksFilter(filters.FilterSet):
+    """When money came and went. Inclusive."""
+
+    date_from = MomentFilter(help_text="A date or a date-time, inclusive.")
+    date_to = MomentFilter(last=True, help_text="A date or a date-time, inclusive.")
+
+
+class SalesFilter(BooksFilter):
+    course = filters.UUIDFilter()

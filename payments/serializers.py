@@ -282,3 +282,18 @@ class CouponSerializer(serializers.ModelSerializer):
         if "courses" in attrs:
             attrs["is_limited"] = bool(attrs["courses"])
         return {**attrs, "currency": candidate.currency}
+
+
+class SalesSerializer(serializers.Serializer):
+    """What a course brought in a month, in one currency; the lessons of it that were sold alone among it."""
+
+    course = serializers.UUIDField(read_only=True)
+    title = serializers.CharField(read_only=True)
+    month = serializers.DateField(read_only=True, format="%Y-%m", help_text="Such as 2026-11.")
+    currency = serializers.CharField(read_only=True)
+    payments = serializers.IntegerField(read_only=True, help_text="How many of the month were paid.")
+    gross = serializers.DecimalField(max_digits=20, decimal_places=2, read_only=True)
+    refunded = serializers.DecimalField(
+        max_digits=20, decimal_places=2, read_only=True, help_text="Given back in this month, or lost to a dispute."
+    )
+    net = serializers.DecimalField(max_digits=20, decimal_places=2, read_only=True)

@@ -1,3 +1,4 @@
+from payments.views.books import ExportView, SalesView
 from payments.views.coupons import CouponViewSet, PreviewView
 from payments.views.payments import CheckoutSessionView, MyPaymentsView, PaymentViewSet, UserPaymentsView
 from payments.views.returns import ReturnView
@@ -5,9 +6,11 @@ from payments.views.returns import ReturnView
 __all__ = [
     "CheckoutSessionView",
     "CouponViewSet",
+    "ExportView",
     "MyPaymentsView",
     "PaymentViewSet",
     "PreviewView",
     "ReturnView",
+    "SalesView",
     "UserPaymentsView",
 ]
