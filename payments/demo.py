@@ -1,19 +1,22 @@
-"""The demo's payments: one for everything that was bought, in agreement with what it opened, and some that failed. And
-coupons to buy with."""
+"""The demo's payments: one for everything that was bought, in agreement with what it opened, some that failed, and what
+became of those whose money went back. And coupons to buy with."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from common.demo import DemoError, delete_demo_rows, demo_id, demo_rows, other_rows, save_demo_rows
 from common.money import round_half_up
 from materials.models import Course, Enrollment, Lesson, LessonAccess
-from payments.models import Coupon, Payment, item_field
+from payments.models import Coupon, Dispute, NumberSeries, Payment, Refund, RefundRequest, item_field
+from payments.services.settling import CREDIT_NOTES, RECEIPTS, draw_number
 from users.models import Notification, User
 
 Statuses, Methods = Payment.Status, Payment.Method
@@ -54,16 +57,32 @@ COUPONS: dict[str, tuple[dict[str, object], str | None]] = {
 }
 # Who bought what with which.
 DISCOUNTED = {("student2", "data"): "WELCOME10"}
+# Of the disputes, the one that is decided: the bank was right. The other one is open.
+LOST = ("vera", "design")
+SHARE_GIVEN_BACK = Decimal("0.30")  # of what was refunded in part
 
 
 def strangers() -> dict[str, int]:
-    return {"payments": other_rows(Payment).count(), "coupons": other_rows(Coupon).count()}
+    return {
+        "payments": other_rows(Payment).count(),
+        "coupons": other_rows(Coupon).count(),
+        "refunds": other_rows(Refund).count(),
+        "refund requests": other_rows(RefundRequest).count(),
+    }
 
 
 def clear() -> None:
     demo_rows(Notification).filter(kind=Notification.Kind.PAYMENT_SUCCEEDED).delete()
+    # A payment that somebody has done something about stays, and so does what the demo had done about it.
+    touched = Q(refunds__in=other_rows(Refund)) | Q(refund_requests__in=other_rows(RefundRequest))
+    untouched = demo_rows(Payment).exclude(pk__in=demo_rows(Payment).filter(touched).values("pk"))
+    demo_rows(Refund).filter(payment__in=untouched).delete()
+    demo_rows(Dispute).filter(payment__in=untouched).delete()
     delete_demo_rows(Payment)
     delete_demo_rows(Coupon)
+    for series, numbered in _numbered().items():
+        if not numbered.exists():
+            NumberSeries.objects.filter(name=series).delete()
 
 
 def load(people: dict[str, User]) -> dict[str, int]:
@@ -82,9 +101,21 @@ def load(people: dict[str, User]) -> dict[str, int]:
     lessons = demo_rows(LessonAccess).filter(source=Enrollment.Source.PAYMENT).select_related("user", "lesson__course")
     payments += [payment_for_lesson(access) for access in lessons]
     payments += [attempted(attempt, people, courses[demo_id("course", attempt.course)]) for attempt in ATTEMPTS]
+    standing = set(demo_rows(Payment).values_list("pk", flat=True))  # somebody has done something about them since
+    payments = [payment for payment in payments if payment.pk not in standing]
+    refunds = [refund for payment in payments if (refund := refund_of(payment, people["admin"]))]
+    paid = [payment for payment in payments if not payment.is_unpaid]
+    paid.sort(key=lambda payment: (payment.payment_date, payment.pk))
+    for payment, number in zip(paid, numbers_for(RECEIPTS, paid), strict=True):
+        payment.receipt_number = number
+    refunds.sort(key=lambda refund: (refund.accepted_at, refund.pk))
+    for refund, number in zip(refunds, numbers_for(CREDIT_NOTES, refunds), strict=True):
+        refund.credit_note_number = number
     save_demo_rows(payments)
+    save_demo_rows(refunds)
+    save_demo_rows([dispute_of(payment) for payment in payments if payment.status == Statuses.DISPUTED])
     tell(people["student"], payments)
-    return {"payments": len(payments), "coupons": len(coupons)}
+    return {"payments": demo_rows(Payment).count(), "coupons": len(coupons)}
 
 
 def load_coupons(courses: dict[UUID, Course]) -> list[Coupon]:
@@ -137,7 +168,7 @@ def payment_for_enrollment(enrollment: Enrollment) -> Payment:
             coupon = demo_id("coupon", code)
             percent = COUPONS[code][0]["percent"]
             discount = round_half_up(enrollment.course.price * percent / 100, enrollment.course.currency)
-    return build_payment(
+    payment = build_payment(
         enrollment.user,
         enrollment.course,
         coupon_id=coupon,
@@ -148,6 +179,11 @@ def payment_for_enrollment(enrollment: Enrollment) -> Payment:
         created_at=enrollment.created_at - timedelta(minutes=4),
         updated_at=enrollment.updated_at if status != Statuses.SUCCEEDED else enrollment.created_at,
     )
+    if status == Statuses.REFUNDED:
+        payment.refunded_amount = payment.amount
+    elif status == Statuses.PARTIALLY_REFUNDED:
+        payment.refunded_amount = (payment.amount * SHARE_GIVEN_BACK).quantize(Decimal("0.01"))
+    return payment
 
 
 def payment_for_lesson(access: LessonAccess) -> Payment:
@@ -170,6 +206,55 @@ def attempted(attempt: Attempt, people: dict[str, User], course: Course) -> Paym
         payment_date=moment,
         created_at=moment,
     )
+
+
+def refund_of(payment: Payment, admin: User) -> Refund | None:
+    """What went back of it, if anything did."""
+    if not payment.refunded_amount:
+        return None
+    return Refund(
+        id=demo_id("refund", str(payment.pk)),
+        payment=payment,
+        amount=payment.refunded_amount,
+        reason=Refund.Reason.REQUESTED_BY_CUSTOMER,
+        status=Refund.Status.SUCCEEDED,
+        accepted_at=payment.updated_at,
+        created_by=admin,
+        created_at=payment.updated_at,
+        updated_at=payment.updated_at,
+    )
+
+
+def dispute_of(payment: Payment) -> Dispute:
+    is_lost = payment.pk == demo_id("payment", str(demo_id("user", LOST[0])), str(demo_id("course", LOST[1])))
+    return Dispute(
+        id=demo_id("dispute", str(payment.pk)),
+        payment=payment,
+        stripe_dispute_id=f"dp_demo_{payment.pk.hex}",  # Stripe knows none by this name
+        amount=payment.amount,
+        status=Dispute.Status.LOST if is_lost else Dispute.Status.OPEN,
+        closed_at=payment.updated_at if is_lost else None,
+        created_at=payment.payment_date + timedelta(days=1),
+        updated_at=payment.updated_at,
+    )
+
+
+def numbers_for(series: str, rows: Sequence[object]) -> list[str]:
+    """A number for each row: those that the demo left free when it was cleared, then new ones. So the series stays
+    without gaps, whatever people have drawn meanwhile."""
+    known = NumberSeries.objects.select_for_update().filter(name=series).first()
+    drawn = [f"{series}-{number:06d}" for number in range(1, known.last + 1)] if known else []
+    taken = set(_numbered()[series])
+    free = [number for number in drawn if number not in taken][: len(rows)]
+    return [*free, *(draw_number(series) for _ in rows[len(free) :])]
+
+
+def _numbered() -> dict[str, QuerySet[Any, str]]:
+    """By series, the numbers that rows carry."""
+    return {
+        RECEIPTS: Payment.objects.exclude(receipt_number="").values_list("receipt_number", flat=True),
+        CREDIT_NOTES: Refund.objects.exclude(credit_note_number="").values_list("credit_note_number", flat=True),
+    }
 
 
 def tell(user: User, payments: list[Payment]) -> None:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core import mail
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.db.models import Avg, Count
 from django.utils import timezone
 from PIL import Image
@@ -24,7 +25,9 @@ from materials.access import check_open
 from materials.links import find_foreign_link, normalise_youtube_url
 from materials.models import Category, Course, Enrollment, Lesson, LessonAccess, LessonCompletion, Review, SearchTerm
 from materials.tests.factories import CategoryFactory, CourseFactory, EnrollmentFactory, LessonFactory, ReviewFactory
-from payments.models import Coupon, Payment
+from payments.models import Coupon, Dispute, NumberSeries, Payment, Refund
+from payments.services.refunds import refund_payment
+from payments.services.settling import draw_number
 from payments.tests.factories import CouponFactory, PaymentFactory
 from users.models import Notification, User
 from users.tests.factories import TeacherFactory, UserFactory
@@ -390,14 +393,60 @@ def test_says_so_if_a_code_is_taken(demo, load):
     assert counts() == before
 
 
+def check_books_agree_with_payments() -> None:
+    for payment in Payment.objects.all():
+        given_back = sum(refund.amount for refund in payment.refunds.accepted())
+        expected = {"refunded": payment.amount, "partially_refunded": given_back}.get(payment.status, 0)
+        assert payment.refunded_amount == given_back == expected
+        assert bool(given_back) is (payment.status in {"refunded", "partially_refunded"})
+        assert payment.disputes.exists() is (payment.status == "disputed")
+
+
+def check_numbers_have_no_gaps() -> None:
+    for series, rows, moment in (("R", Payment.objects, "payment_date"), ("C", Refund.objects, "accepted_at")):
+        field = {"R": "receipt_number", "C": "credit_note_number"}[series]
+        numbers = list(rows.exclude(**{field: ""}).order_by(moment).values_list(field, flat=True))
+        assert sorted(numbers) == [f"{series}-{number:06d}" for number in range(1, len(numbers) + 1)]
+        assert NumberSeries.objects.get(name=series).last == len(numbers)
+
+
+def test_the_books_agree_with_payments(demo):
+    check_books_agree_with_payments()
+    check_numbers_have_no_gaps()
+    paid = Payment.objects.that_were_paid().order_by("payment_date", "pk")
+    assert list(paid.values_list("receipt_number", flat=True)) == [f"R-{n:06d}" for n in range(1, paid.count() + 1)]
+    assert set(Dispute.objects.values_list("status", flat=True)) == {"open", "lost"}
+    admin, refund = sign_in(person("admin")), Refund.objects.first()
+    for url in ("receipt/", f"refunds/{refund.pk}/credit-note/"):
+        assert admin.get(f"/api/payments/{refund.payment_id}/{url}").status_code == 200
+
+
+def test_numbers_have_no_gaps_after_others_have_drawn_some(demo, load):
+    """The demo takes the ones again that it had; what somebody refunds in it stays, with its payment."""
+    payment = Payment.objects.filter(status="succeeded").first()
+    refund_payment(payment=payment, amount=None, reason="other", admin=person("admin"))
+    with transaction.atomic():
+        stranger = PaymentFactory(receipt_number=draw_number("R"))
+    numbers = payment.receipt_number, stranger.receipt_number
+
+    load(force=True)
+
+    payment.refresh_from_db()
+    stranger.refresh_from_db()
+    assert (payment.receipt_number, stranger.receipt_number) == numbers
+    assert (payment.status, payment.refunds.count()) == ("refunded", 1)
+    check_numbers_have_no_gaps()
+
+
 def test_load_payments_alone(demo):
-    before, rows = counts(), list(Payment.objects.order_by("pk").values_list("pk", "status", "amount"))
+    columns = ("pk", "status", "amount", "refunded_amount", "receipt_number")
+    before, rows = counts(), list(Payment.objects.order_by("pk").values_list(*columns))
     Payment.objects.filter(status="succeeded").delete()
 
     call_command("load_payments", stdout=io.StringIO())
 
     assert counts() == before
-    assert list(Payment.objects.order_by("pk").values_list("pk", "status", "amount")) == rows
+    assert list(Payment.objects.order_by("pk").values_list(*columns)) == rows
 
 
 def test_load_payments_needs_people_and_courses():
@@ -431,8 +480,11 @@ def test_fixtures_load(order, api, settings):
 def test_fixtures_agree_with_each_other_and_with_the_demo(load):
     call_command("loaddata", "initial_data", "payments", "payment_data", verbosity=0)
     check_access_agrees_with_payments()
+    check_books_agree_with_payments()
     assert set(Payment.objects.values_list("status", flat=True)) == set(Payment.Status.values)
 
     load()  # their rows are the demo's own, so nothing stands in the way
 
     check_access_agrees_with_payments()
+    check_books_agree_with_payments()
+    check_numbers_have_no_gaps()
