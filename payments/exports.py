@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from payments.models import Payment
+from payments.models import Payment, Refund, RefundRequest
 from users.models import User
 
 
@@ -19,13 +19,35 @@ def held_on(user: User) -> dict[str, Any]:
             "currency",
             "coupon__code",
             "discount",
+            "refunded_amount",
             "payment_method",
             "status",
             "payment_date",
+            "access_until",
             "receipt_number",
+            "reference",
             "stripe_session_id",
             "stripe_payment_intent_id",
             "created_at",
             "updated_at",
         ),
+        # Who decided is somebody else.
+        "refunds": Refund.objects.filter(payment__user=user)
+        .order_by("pk")
+        .values(
+            "id",
+            "payment",
+            "amount",
+            "reason",
+            "comment",
+            "status",
+            "accepted_at",
+            "credit_note_number",
+            "stripe_refund_id",
+            "created_at",
+            "updated_at",
+        ),
+        "refund_requests": RefundRequest.objects.filter(payment__user=user)
+        .order_by("pk")
+        .values("id", "payment", "reason", "status", "decided_at", "created_at", "updated_at"),
     }

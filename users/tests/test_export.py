@@ -22,10 +22,11 @@ from materials.tests.factories import (
     ReviewFactory,
     SubscriptionFactory,
 )
-from payments.tests.factories import PaymentFactory
+from payments.models import Refund, RefundRequest
+from payments.tests.factories import PaymentFactory, RefundFactory
 from users import guessing
 from users.models import NotificationPreference, User
-from users.tests.factories import NotificationFactory, TeacherFactory, UserFactory
+from users.tests.factories import AdminFactory, NotificationFactory, TeacherFactory, UserFactory
 from users.tokens import issue_pair
 
 URL = "/api/users/me/export/"
@@ -48,6 +49,8 @@ MEMBERS = {
     "reviews",
     # payments
     "payments",
+    "refunds",
+    "refund_requests",
     # assignments
     "submissions",
     "attempts",
@@ -75,7 +78,9 @@ def fill(user, mark):
     LessonAccess.objects.create(user=user, lesson=lesson, source="payment")
     SubscriptionFactory(user=user, course=course)
     ReviewFactory(course=course, author=user, text=f"Review by {mark}")
-    PaymentFactory(user=user, title=f"Sold to {mark}")
+    payment = PaymentFactory(user=user, title=f"Sold to {mark}")
+    RefundFactory(payment=payment, comment=f"Given back to {mark}", created_by=AdminFactory())
+    RefundRequest.objects.create(payment=payment, reason=f"Wanted by {mark}")
     SubmissionFactory(assignment=assignment, student=user, text=f"Work by {mark}")
     AttemptFactory(student=user)
     CommentFactory(author=user, lesson=lesson, text=f"Comment by {mark}")
@@ -103,6 +108,8 @@ def test_something_of_everything(sign_in_as, anna):
     assert body["submissions"][0]["text"] == "Work by Anna"
     assert body["payments"][0]["title"] == "Sold to Anna"
     assert Decimal(body["payments"][0]["amount"]) > 0
+    assert body["refunds"][0]["comment"] == "Given back to Anna"
+    assert body["refund_requests"][0]["reason"] == "Wanted by Anna"
     assert body["exported_at"].endswith("Z")
     assert body["payments"][0]["created_at"].endswith("Z")
 
@@ -113,7 +120,8 @@ def test_nothing_of_anybody_else(sign_in_as, anna):
 
     text = sign_in_as(anna).get(URL).content.decode()
 
-    for secret in ("Boris", "boris@test.io", "+7 900 222", "Petrov", str(boris.pk)):
+    admin = Refund.objects.get(payment__user=anna).created_by
+    for secret in ("Boris", "boris@test.io", "+7 900 222", "Petrov", str(boris.pk), str(admin.pk)):
         assert secret not in text
     teacher = anna.enrollments.get().course.owner
     assert teacher.email not in text
