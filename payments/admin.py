@@ -1,128 +1,73 @@
-from collections.abc import Callable, Iterable
-from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from rest_framework.exceptions import APIException
 
 from common.admin import ReadOnlyAdmin
-from common.ids import new_id
+from common.errors import RuleBroken
+from common.pdf import pdf_response
 from payments import gateway
-from payments.models import Coupon, Payment, Refund, RefundRequest, WebhookEvent
+from payments.admin_forms import ConfirmationForm, RefundForm, RefundsForm, ask_first
+from payments.models import Coupon, Dispute, NumberSeries, Payment, Refund, RefundRequest, WebhookEvent
 from payments.models.coupons import read_code
-from payments.services import buying, coupons, refunds, settling, webhooks
+from payments.papers import Paper
+from payments.services import books, coupons, refunds, settling, webhooks
 
 
-class RefundForm(forms.Form):
-    reason = forms.ChoiceField(label=_("Reason"), choices=Refund.Reason.choices, initial="requested_by_customer")
-    comment = forms.CharField(
-        label=_("In words"), max_length=500, required=False, help_text=_("Needed for “other”: it goes into the books.")
-    )
-    amount = forms.DecimalField(
-        label=_("Amount"),
-        max_digits=10,
-        decimal_places=2,
-        min_value=Decimal("0.01"),
-        required=False,
-        help_text=_("Empty: all that is left."),
-    )
-    # Sent twice, the form gives back once.
-    refund_id = forms.UUIDField(widget=forms.HiddenInput, initial=new_id)
+class WithPaper(ReadOnlyAdmin):
+    """Rows of which there is a PDF: a link on the row's page leads to it. Whoever works here sends no token, so the
+    API's own address is of no use to them."""
 
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if cleaned.get("reason") == Refund.Reason.OTHER and not cleaned.get("comment"):
-            self.add_error("comment", _("Say why."))
-        return cleaned
+    readonly_fields = ("paper",)
+    # What the PDF is made of, besides the row.
+    paper_related: tuple[str, ...] = ()
 
-    def refund(self, request: HttpRequest, payment: Payment) -> Payment:
-        said = self.cleaned_data
-        return refunds.refund_payment(
-            payment=payment,
-            amount=said.get("amount"),
-            reason=said["comment"] if said["reason"] == Refund.Reason.OTHER else said["reason"],
-            admin=request.user,
-            refund_id=said["refund_id"],
-        )
+    def print_paper(self, row: Any) -> Paper:
+        """Raises RuleBroken for a row that has none."""
+        raise NotImplementedError
 
+    @admin.display(description=_("paper"))
+    def paper(self, row: Model) -> str:
+        return format_html('<a href="{}">PDF</a>', reverse(f"admin:{self._paper_name}", args=[row.pk]))
 
-class RefundsForm(RefundForm):
-    """Of several payments: all that is left of each."""
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.paper_view)
+        return [path("<uuid:pk>/paper/", view, name=self._paper_name), *super().get_urls()]
 
-    amount = None
-    refund_id = None
-
-    def refund(self, request: HttpRequest, payment: Payment) -> Payment:
-        self.cleaned_data["refund_id"] = None
-        return super().refund(request, payment)
-
-
-class ConfirmationForm(forms.Form):
-    reference = forms.CharField(
-        label=_("Reference"), max_length=100, help_text=_("What it is known by: a cash receipt, a bank statement.")
-    )
-
-    def confirm(self, request: HttpRequest, payment: Payment) -> Payment:
-        return buying.confirm_payment(payment=payment, admin=request.user, reference=self.cleaned_data["reference"])
-
-
-def ask_first(
-    model_admin: admin.ModelAdmin,
-    request: HttpRequest,
-    queryset: QuerySet[Any],
-    payments: Iterable[Payment],
-    form_class: type[forms.Form],
-    do: Callable[[Any, HttpRequest, Payment], Payment],
-    **words: Any,
-) -> HttpResponse | None:
-    """A page that asks whether money should move, and then moves it, payment by payment."""
-    form = form_class(request.POST if "confirmed" in request.POST else None)
-    if not form.is_valid():
-        context = {
-            **model_admin.admin_site.each_context(request),
-            **words,
-            "opts": model_admin.opts,
-            "queryset": queryset,
-            "payments": payments,
-            "form": form,
-            "action": request.POST["action"],
-            "action_checkbox_name": ACTION_CHECKBOX_NAME,
-        }
-        return TemplateResponse(request, "admin/payments/confirm_action.html", context)
-    for payment in payments:
+    def paper_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        row = get_object_or_404(self.model.objects.select_related(*self.paper_related), pk=pk)
         try:
-            payment = do(form, request, payment)
-        except APIException as error:
-            model_admin.message_user(request, f"{payment}: {_text(error)}", messages.ERROR)
-        else:
-            model_admin.message_user(request, str(payment), messages.SUCCESS)
-    return None
+            return pdf_response(*self.print_paper(row))
+        except RuleBroken as error:
+            self.message_user(request, str(error.detail), messages.WARNING)
+            return redirect(f"admin:payments_{self.opts.model_name}_change", pk)
 
-
-def _text(error: APIException) -> str:
-    detail: Any = error.detail
-    while isinstance(detail, dict | list):
-        detail = next(iter(detail.values() if isinstance(detail, dict) else detail))
-    return str(detail)
+    @property
+    def _paper_name(self) -> str:
+        return f"payments_{self.opts.model_name}_paper"
 
 
 @admin.register(Payment)
-class PaymentAdmin(ReadOnlyAdmin):
+class PaymentAdmin(WithPaper):
     """The books. Nothing is edited here: a payment changes by what Stripe says, or by an action."""
 
     list_display = ("payment_date", "user", "title", "amount", "currency", "payment_method", "status")
     list_filter = ("status", "payment_method", "currency")
-    search_fields = ("user__email", "title", "stripe_session_id", "stripe_payment_intent_id")
+    search_fields = ("user__email", "title", "receipt_number", "stripe_session_id", "stripe_payment_intent_id")
     list_select_related = ("user",)
     date_hierarchy = "payment_date"
     actions = ("refund", "confirm", "ask_stripe")
+    paper_related = ("user", "coupon")
+
+    def print_paper(self, row: Payment) -> Paper:
+        return books.receipt(row)
 
     @admin.action(description=_("Give money back…"), permissions=["view"])
     def refund(self, request: HttpRequest, queryset: QuerySet[Payment]) -> HttpResponse | None:
@@ -175,6 +120,36 @@ class RefundRequestAdmin(ReadOnlyAdmin):
     def decline(self, request: HttpRequest, queryset: QuerySet[RefundRequest]) -> None:
         done = sum(refunds.decline_request(request=one, admin=request.user) for one in queryset)
         self.message_user(request, ngettext("%(n)s request declined", "%(n)s requests declined", done) % {"n": done})
+
+
+@admin.register(Refund)
+class RefundAdmin(WithPaper):
+    list_display = ("created_at", "payment", "amount", "currency", "reason", "status", "credit_note_number")
+    list_filter = ("status", "reason")
+    search_fields = ("payment__user__email", "payment__title", "credit_note_number", "stripe_refund_id")
+    list_select_related = ("payment",)
+    date_hierarchy = "created_at"
+    paper_related = ("payment__user", "payment__coupon")
+
+    @admin.display(description=_("currency"))
+    def currency(self, refund: Refund) -> str:
+        return refund.payment.currency
+
+    def print_paper(self, row: Refund) -> Paper:
+        return books.credit_note(row)
+
+
+@admin.register(Dispute)
+class DisputeAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "payment", "amount", "status", "closed_at")
+    list_filter = ("status",)
+    search_fields = ("payment__user__email", "payment__title", "stripe_dispute_id")
+    list_select_related = ("payment",)
+
+
+@admin.register(NumberSeries)
+class NumberSeriesAdmin(ReadOnlyAdmin):
+    list_display = ("name", "last")
 
 
 @admin.register(WebhookEvent)

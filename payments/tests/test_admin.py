@@ -6,12 +6,15 @@ import pytest
 from django.test import Client
 
 from payments import gateway
-from payments.models import Payment, Refund, RefundRequest, WebhookEvent
-from payments.tests.factories import PaymentFactory
+from payments.models import NumberSeries, Payment, Refund, RefundRequest, WebhookEvent
+from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory
 from payments.tests.helpers import made, pay
 from users.models import Notification
 
 PAYMENTS = "/admin/payments/payment/"
+REFUNDS = "/admin/payments/refund/"
+DISPUTES = "/admin/payments/dispute/"
+SERIES = "/admin/payments/numberseries/"
 EVENTS = "/admin/payments/webhookevent/"
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +42,7 @@ def run_action(client, path, action, *rows):
 
 
 @pytest.mark.parametrize("who", ["student", "teacher", "moderator"])
-@pytest.mark.parametrize("path", [PAYMENTS, EVENTS])
+@pytest.mark.parametrize("path", [PAYMENTS, REFUNDS, DISPUTES, SERIES, EVENTS])
 def test_no_one_else_enters(request, who, path):
     response = admin_client(request.getfixturevalue(who)).get(path)
 
@@ -85,7 +88,7 @@ def test_the_books_are_not_edited(staff):
     assert payment.amount == 1000
 
 
-@pytest.mark.parametrize("path", [PAYMENTS, EVENTS])
+@pytest.mark.parametrize("path", [PAYMENTS, REFUNDS, DISPUTES, SERIES, EVENTS])
 def test_nothing_is_added(staff, path):
     assert staff.get(f"{path}add/").status_code == 403
 
@@ -97,6 +100,53 @@ def test_nothing_is_deleted(staff):
 
     assert response.status_code == 403
     assert Payment.objects.filter(pk=payment.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "make"),
+    [
+        (REFUNDS, RefundFactory),
+        (DISPUTES, DisputeFactory),
+        (SERIES, lambda: NumberSeries.objects.create(name="R", last=7)),
+    ],
+)
+def test_the_rest_of_the_books_is_looked_at(staff, path, make):
+    row = make()
+
+    assert staff.get(path).status_code == staff.get(f"{path}{row.pk}/change/").status_code == 200
+    assert staff.get(path, {"q": "x"}).status_code == 200
+    assert staff.post(f"{path}{row.pk}/change/", {"amount": "1.00"}).status_code == 403
+
+
+# --- Papers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("path", "make"), [(PAYMENTS, PaymentFactory), (REFUNDS, RefundFactory)])
+def test_a_page_leads_to_its_paper(staff, path, make):
+    row = make()
+
+    page = staff.get(f"{path}{row.pk}/change/").content.decode()
+    answer = staff.get(f"{path}{row.pk}/paper/")
+
+    assert f'href="{path}{row.pk}/paper/"' in page
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/pdf")
+
+
+def test_where_there_is_no_paper_the_page_says_so(staff):
+    payment = PaymentFactory(status="pending")
+
+    answer = staff.get(f"{PAYMENTS}{payment.pk}/paper/", follow=True)
+
+    assert answer.redirect_chain == [(f"{PAYMENTS}{payment.pk}/change/", 302)]
+    assert "messagelist" in answer.content.decode()
+
+
+@pytest.mark.parametrize("who", ["student", "teacher", "moderator"])
+def test_papers_are_behind_the_same_door(request, who):
+    answer = admin_client(request.getfixturevalue(who)).get(f"{PAYMENTS}{PaymentFactory().pk}/paper/")
+
+    assert (answer.status_code, answer["Location"].startswith("/admin/login/")) == (302, True)
+    assert not NumberSeries.objects.exists()
 
 
 # --- Actions ---------------------------------------------------------------------------------------------------------
