@@ -18,6 +18,7 @@ VARIABLES = {
     "courseId": "",
     "lessonId": "",
     "paymentId": "",
+    "refundId": "",
     "reviewId": "",
     "attachmentId": "",
     "categoryId": "",
@@ -37,7 +38,7 @@ IDS = {
     "users": "userId",
     "coupons": "couponId",
 }
-PARENTS = {"course_pk": "courseId", "lesson_pk": "lessonId"}
+PARENTS = {"course_pk": "courseId", "lesson_pk": "lessonId", "refund_id": "refundId"}
 
 # Bodies of one request; of all others the schema's example, or else what RESOURCES says.
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
@@ -85,6 +86,11 @@ SCRIPTS: dict[tuple[str, str], list[str]] = {
     ],
     ("POST", "api/payments/"): [
         "if (pm.response.code < 300) pm.collectionVariables.set('paymentId', pm.response.json().payment_id);",
+    ],
+    ("GET", "api/payments/:id/"): [
+        "if (pm.response.code === 200 && pm.response.json().refunds.length) {",
+        "    pm.collectionVariables.set('refundId', pm.response.json().refunds[0].id);",
+        "}",
     ],
     ("GET", "api/users/me/"): [
         "if (pm.response.code === 200) pm.collectionVariables.set('userId', pm.response.json().id);",
