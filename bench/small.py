@@ -87,7 +87,7 @@ def letters(number: int, rounds: int, port: int) -> dict[str, Any]:
         assert taken(port) - before == number
         memory.append(getrusage(RUSAGE_SELF).ru_maxrss // 1024)
         addresses = [user.email for user in people]
-        rendered = Writer().letter(Notification.objects.select_related("recipient")[0], None).raw
+        rendered = Writer().letter(Notification.objects.select_related("recipient")[0]).raw
         with timing(times["smtplib"]):
             smtplib_loop(port, addresses, rendered)
         with timing(times["pipelined"]):

@@ -1,14 +1,20 @@
-"""The mail backend of an installation that has no SMTP server, and what servers mean by their refusals."""
+"""Handing letters over to a mail server, what servers mean by their refusals, and the backend of an installation that
+has no SMTP server."""
 
 import logging
 import smtplib
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from email.message import Message
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail.message import sanitize_address
 
 from common.ids import new_id
 
@@ -37,3 +43,115 @@ def is_refused_for_good(error: Exception) -> bool:
     if isinstance(error, smtplib.SMTPResponseException):
         return error.smtp_code >= 500
     return True
+
+
+class Letter(EmailMultiAlternatives):
+    """A message that is written out already, to one recipient.
+
+    Lines of `raw` end in CRLF; `address` is the recipient's as SMTP carries it: ASCII without a line break.
+    """
+
+    def __init__(self, subject: str, body: str, *, address: str, raw: bytes, **kwargs: Any) -> None:
+        super().__init__(subject, body, to=[address], **kwargs)
+        self.raw = raw
+        self.address = address
+
+    def message(self, *, policy: Any = None) -> Any:
+        return _WrittenOut(self.raw)
+
+
+class _WrittenOut(Message):
+    """All that mail backends ask a message for."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__()
+        self.raw = raw
+
+    def as_bytes(self, unixfrom: bool = False, linesep: str = "\n") -> bytes:  # type: ignore[override]
+        return self.raw if linesep == "\r\n" else self.raw.replace(b"\r\n", linesep.encode())
+
+
+Outcome = tuple[Letter, Exception | None]
+
+
+def hand_over(letters: Sequence[Letter], mail: Any) -> Generator[Outcome, None, None]:
+    """Each letter with what the server says of it: its refusal, or None if it was taken. `mail` is an open connection.
+
+    A letter is handed over when its outcome is asked for: whoever notes each outcome before asking for the next has one
+    letter at most in hand of which nothing is noted. Raises OSError or SMTPException when the server itself is away.
+    """
+    server = getattr(mail, "connection", None)
+    if isinstance(server, smtplib.SMTP):
+        server.ehlo_or_helo_if_needed()
+        if server.has_extn("pipelining"):
+            return _pipelined(letters, server)
+    return _one_by_one(letters, mail)
+
+
+def _one_by_one(letters: Sequence[Letter], mail: Any) -> Generator[Outcome, None, None]:
+    for letter in letters:
+        try:
+            mail.send_messages([letter])
+        except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as refusal:
+            yield letter, refusal
+        else:
+            yield letter, None
+
+
+def _pipelined(letters: Sequence[Letter], server: smtplib.SMTP) -> Generator[Outcome, None, None]:
+    """With MAIL, RCPT and DATA in one packet (RFC 2920), which the server reads while the letter before is noted."""
+    outcome: Outcome | None = None
+    try:
+        for letter in letters:
+            try:
+                server.send(_envelope(letter, server))
+            finally:
+                if outcome is not None:
+                    yield outcome  # even if the server has gone since
+            outcome = letter, _refusal(letter, server)
+        if outcome is not None:
+            yield outcome
+    except BaseException:
+        server.close()  # it may wait for a body, where whatever is said is part of it
+        raise
+
+
+def _envelope(letter: Letter, server: smtplib.SMTP) -> str:
+    size = f" SIZE={len(letter.raw)}" if server.has_extn("size") else ""
+    return f"MAIL FROM:<{_sender(letter.from_email)}>{size}\r\nRCPT TO:<{letter.address}>\r\nDATA\r\n"
+
+
+def _refusal(letter: Letter, server: smtplib.SMTP) -> Exception | None:
+    """Reads the answers to the envelope, sends the body, and reads the answer to that."""
+    code, text = server.getreply()
+    if code != 250:
+        raise smtplib.SMTPSenderRefused(code, text, letter.from_email)
+    code, text = server.getreply()
+    if code not in (250, 251):
+        refusal: Exception = smtplib.SMTPRecipientsRefused({letter.address: (code, text)})
+        is_data_answered = False
+    else:
+        code, text = server.getreply()
+        if code == 354:
+            server.send(letter.raw.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+            code, text = server.getreply()
+            if code == 250:
+                return None
+        refusal = smtplib.SMTPDataError(code, text)
+        is_data_answered = True
+    # What it has said of this letter counts, whatever becomes of the connection.
+    with suppress(smtplib.SMTPServerDisconnected):
+        if code == 421:
+            server.close()  # as it does
+        else:
+            if not is_data_answered and server.getreply()[0] == 354:
+                server.send(".\r\n")  # a body for nobody
+                server.getreply()
+            server.rset()
+    return refusal
+
+
+@lru_cache(maxsize=16)
+def _sender(sender: str) -> str:
+    """`a@b.c` of `Name <a@b.c>`."""
+    return smtplib.quoteaddr(sanitize_address(sender, settings.DEFAULT_CHARSET))[1:-1]

@@ -14,6 +14,7 @@ from rest_framework.generics import get_object_or_404
 
 from common.background import enqueue
 from common.errors import RuleBroken
+from common.models import Language
 from materials.models import (
     Course,
     CourseSearch,
@@ -321,6 +322,7 @@ def announce_updates(course_id: UUID | str) -> int:
         return 0
     course = Course.objects.get(pk=course_id)
     updates = list(CourseUpdate.objects.filter(course=course, claimed_at=claimed_at))
+    texts = {language: _update_texts(course, updates, language) for language in Language.values}
     written = 0
     last_id = None
     while True:
@@ -332,7 +334,7 @@ def announce_updates(course_id: UUID | str) -> int:
             break
         last_id = batch[-1].pk
         people = [subscription.user for subscription in batch if subscription.user.is_active]
-        notify([_update_notification(user, course, updates, claimed_at) for user in people])
+        notify([_update_notification(user, course, texts[user.language], claimed_at) for user in people])
         written += len(people)
     with transaction.atomic():
         now = timezone.now()
@@ -367,18 +369,24 @@ def _claim_digest(course_id: UUID | str, now: datetime) -> datetime | None:
     return now
 
 
-def _update_notification(user: User, course: Course, updates: list[CourseUpdate], claimed_at: datetime) -> Notification:
-    with translation.override(user.language):
+def _update_texts(course: Course, updates: list[CourseUpdate], language: str) -> dict[str, str]:
+    with translation.override(language):
         changes = "\n".join(f"• {update.get_kind_display()}: {update.summary}" for update in updates)
-        return Notification(
-            recipient=user,
-            kind=Notification.Kind.COURSE_UPDATED,
-            subject=_("“%(title)s” has been updated") % {"title": course.title},
-            message=_("What is new in the course “%(title)s”:\n\n%(changes)s")
+        return {
+            "subject": _("“%(title)s” has been updated") % {"title": course.title},
+            "message": _("What is new in the course “%(title)s”:\n\n%(changes)s")
             % {"title": course.title, "changes": changes},
-            url=f"{settings.FRONTEND_URL}/courses/{course.pk}",
-            dedup_key=f"course_updated:{course.pk}:{claimed_at:%Y%m%d%H%M%S%f}",
-        )
+        }
+
+
+def _update_notification(user: User, course: Course, texts: dict[str, str], claimed_at: datetime) -> Notification:
+    return Notification(
+        recipient=user,
+        kind=Notification.Kind.COURSE_UPDATED,
+        url=f"{settings.FRONTEND_URL}/courses/{course.pk}",
+        dedup_key=f"course_updated:{course.pk}:{claimed_at:%Y%m%d%H%M%S%f}",
+        **texts,
+    )
 
 
 def courses_to_announce(now: datetime) -> list[UUID]:

@@ -5,7 +5,8 @@ import random
 import smtplib
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, timedelta
+from contextlib import closing
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,16 +18,24 @@ from django.utils.translation import gettext as _
 
 from common.background import enqueue
 from common.ids import new_id
-from common.mail import is_refused_for_good
+from common.mail import Letter, hand_over, is_refused_for_good
 from users.letters import Writer
 from users.models import Notification, User
 
 logger = logging.getLogger(__name__)
 
-LETTERS_PER_CONNECTION = 200
+LETTERS_PER_CONNECTION = 500
 DIGESTS_PER_BATCH = 500
-# A lease this young needs no second look: nobody takes a letter over for two minutes.
-FRESH = timedelta(seconds=5)
+# A chunk that takes longer is given back: nobody takes over what is being sent, and a server may be slow to answer.
+PATIENCE = Notification.LEASE / 2
+
+MARK_SENT = """
+    UPDATE users_notification SET email_status = 'sent', email_sent_at = %s, email_attempts = %s, email_error = ''
+    WHERE id = %s AND email_lease = %s AND email_status = 'pending'
+"""
+# Waiting for the disk takes longer than sending. A worker that dies loses no mark by this; a database server that dies
+# may lose the last ones, and these letters are repeated. One trip to the server, and one transaction.
+MARK_SENT_ON_POSTGRESQL = f"SET LOCAL synchronous_commit TO off; {MARK_SENT}"
 
 
 def send_letters() -> int:
@@ -37,17 +46,16 @@ def send_letters() -> int:
     """
     sent = 0
     while chunk := _lease_letters():
-        writer = Writer()
-        digests = _items_of(chunk)
+        until = timezone.now() + PATIENCE
+        letters = _write_out(chunk)
         try:
             with get_connection() as mail:
-                for notification in chunk:
-                    sent += _send_one(notification, mail, writer, digests.get(notification.pk, ()))
+                sent += _send(letters, mail, until)
         except (OSError, smtplib.SMTPException) as error:
-            # The server is away: give the rest back, for the next run.
-            left = Notification.objects.to_send_by(chunk[0].email_lease).update(email_leased_until=None)
-            logger.warning("The mail server is away, %s letters wait: %s", left, error)
+            # The server is away: the rest is for the next run.
+            logger.warning("The mail server is away, %s letters wait: %s", _give_back(chunk), error)
             break
+        _give_back(chunk)
     return sent
 
 
@@ -61,57 +69,87 @@ def _lease_letters() -> list[Notification]:
         Notification.objects.filter(pk__in=ids).update(
             email_leased_until=timezone.now() + Notification.LEASE, email_lease=lease
         )
-    return list(Notification.objects.to_send_by(lease).select_related("recipient").order_by("created_at"))
+    mine = Notification.objects.to_send_by(lease).filter(pk__in=ids)
+    return list(mine.select_related("recipient").order_by("created_at"))
 
 
-def _send_one(notification: Notification, mail: Any, writer: Writer, items: Sequence[Notification] = ()) -> int:
-    """1 if the letter was accepted, 0 if not. Raises when the server itself is away."""
-    mine = Notification.objects.to_send_by(notification.email_lease).filter(pk=notification.pk)
-    if not _is_still_mine(notification, mine):
-        return 0
-    if notification.kind == Notification.DIGEST and not items:
-        mine.update(email_status=Notification.EmailStatus.NONE)  # nothing of it is wanted any more
-        return 0
-    attempts = notification.email_attempts + 1
-    try:
-        writer.letter(notification, mail, items).send()
-    except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError, ValueError) as error:
-        permanent = is_refused_for_good(error) or attempts >= Notification.MAX_ATTEMPTS
-        status = Notification.EmailStatus.FAILED if permanent else Notification.EmailStatus.PENDING
-        mine.update(
-            email_status=status,
-            email_attempts=attempts,
-            email_error=str(error)[:255],
-            # Out of this worker's hand, so that giving back the rest does not shorten the wait.
-            email_lease=None,
-            email_leased_until=timezone.now() + _pause(attempts),
-        )
-        logger.warning("Letter %s refused (%s): %s", notification.pk, status, error)
-        return 0
-    _mark_sent(notification, mine, attempts)
-    return 1
+def _give_back(chunk: list[Notification]) -> int:
+    """What is still in this worker's hand."""
+    mine = Notification.objects.to_send_by(chunk[0].email_lease).filter(pk__in=[letter.pk for letter in chunk])
+    return mine.update(email_leased_until=None)
 
 
-@transaction.atomic
-def _mark_sent(notification: Notification, mine: QuerySet[Notification], attempts: int) -> None:
-    if connection.vendor == "postgresql":
-        # Waiting for the disk takes longer than sending. A worker that dies loses no mark by this; a database server
-        # that dies may lose the last ones, and these letters are repeated.
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL synchronous_commit TO off")
-    sent = {"email_status": Notification.EmailStatus.SENT, "email_sent_at": timezone.now()}
-    mine.update(**sent, email_attempts=attempts, email_error="")
+def _write_out(chunk: list[Notification]) -> dict[Letter, Notification]:
+    """All before the first is sent: one that cannot be written shall not keep another from being noted."""
+    writer = Writer()
+    digests = _items_of(chunk)
+    letters = {}
+    for notification in chunk:
+        items = digests.get(notification.pk, ())
+        if notification.kind == Notification.DIGEST and not items:
+            _mine(notification).update(email_status=Notification.EmailStatus.NONE)  # nothing of it is wanted any more
+            continue
+        try:
+            letters[writer.letter(notification, items)] = notification
+        except ValueError as error:
+            _mark_refused(notification, error)
+    return letters
+
+
+def _send(letters: dict[Letter, Notification], mail: Any, until: datetime) -> int:
+    """How many were taken. Raises when the server itself is away."""
+    sent = 0
+    with closing(hand_over(list(letters), mail)) as outcomes:
+        while timezone.now() < until and (outcome := next(outcomes, None)):
+            letter, refusal = outcome
+            if refusal is None:
+                _mark_sent(letters[letter])
+                sent += 1
+            else:
+                _mark_refused(letters[letter], refusal)
+    return sent
+
+
+def _mine(notification: Notification) -> QuerySet[Notification]:
+    """The row, unless another worker has taken it over."""
+    return Notification.objects.to_send_by(notification.email_lease).filter(pk=notification.pk)
+
+
+def _mark_sent(notification: Notification) -> None:
     if notification.kind == Notification.DIGEST:
-        _items([notification]).update(**sent)
+        with transaction.atomic():
+            _execute_mark_sent(notification)
+            _items([notification]).update(email_status=Notification.EmailStatus.SENT, email_sent_at=timezone.now())
+    else:
+        _execute_mark_sent(notification)
 
 
-def _is_still_mine(notification: Notification, mine: QuerySet[Notification]) -> bool:
-    """False if this worker was so slow that another one has taken the letter over."""
-    now = timezone.now()
-    leased_until = notification.email_leased_until
-    if leased_until is not None and now < leased_until - Notification.LEASE + FRESH:
-        return True
-    return bool(mine.update(email_leased_until=now + Notification.LEASE))
+def _execute_mark_sent(notification: Notification) -> None:
+    values = {
+        "email_sent_at": timezone.now(),
+        "email_attempts": notification.email_attempts + 1,
+        "id": notification.pk,
+        "email_lease": notification.email_lease,
+    }
+    field: Any = Notification._meta.get_field
+    parameters = [field(name).get_db_prep_value(value, connection) for name, value in values.items()]
+    with connection.cursor() as cursor:
+        cursor.execute(MARK_SENT_ON_POSTGRESQL if connection.vendor == "postgresql" else MARK_SENT, parameters)
+
+
+def _mark_refused(notification: Notification, error: Exception) -> None:
+    attempts = notification.email_attempts + 1
+    permanent = is_refused_for_good(error) or attempts >= Notification.MAX_ATTEMPTS
+    status = Notification.EmailStatus.FAILED if permanent else Notification.EmailStatus.PENDING
+    _mine(notification).update(
+        email_status=status,
+        email_attempts=attempts,
+        email_error=str(error)[:255],
+        # Out of this worker's hand, so that giving back the rest does not shorten the wait.
+        email_lease=None,
+        email_leased_until=timezone.now() + _pause(attempts),
+    )
+    logger.warning("Letter %s refused (%s): %s", notification.pk, status, error)
 
 
 def _pause(attempts: int) -> timedelta:

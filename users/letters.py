@@ -8,7 +8,6 @@ marks are replaced for each recipient.
 import re
 import secrets
 from collections.abc import Sequence
-from email.message import Message
 from email.utils import format_datetime, parseaddr
 from typing import Any
 from uuid import UUID
@@ -22,6 +21,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from common.mail import Letter
 from users.keys import link_of
 from users.models import Notification
 
@@ -46,45 +46,23 @@ def read_unsubscribe_token(token: str) -> tuple[UUID, str] | None:
         return None
 
 
-class Letter(EmailMultiAlternatives):
-    """A message that is written out already."""
-
-    def __init__(self, *args: Any, raw: bytes, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.raw = raw
-
-    def message(self, *, policy: Any = None) -> Any:
-        return _WrittenOut(self.raw)
-
-
-class _WrittenOut(Message):
-    """All that mail backends ask a message for."""
-
-    def __init__(self, raw: bytes) -> None:
-        super().__init__()
-        self.raw = raw
-
-    def as_bytes(self, unixfrom: bool = False, linesep: str = "\n") -> bytes:  # type: ignore[override]
-        return self.raw if linesep == "\r\n" else self.raw.replace(b"\r\n", linesep.encode())
-
-
 class Writer:
     """Writes the letters of one run. It remembers what it has written out, so it should not outlive a chunk of them."""
 
     def __init__(self) -> None:
         self.forms: dict[tuple[str, ...], _Form] = {}
 
-    def letter(self, notification: Notification, mail: Any, items: Sequence[Notification] = ()) -> Letter:
+    def letter(self, notification: Notification, items: Sequence[Notification] = ()) -> Letter:
         """`items` are what a digest tells of. Raises ValueError for an address that no message can carry."""
         if notification.kind == Notification.DIGEST:
-            return _Form(notification, items).filled_in(notification, mail)
+            return _Form(notification, items).filled_in(notification)
         notification.url = link_of(notification)  # for this letter; nothing of it is stored
         text = (notification.subject, notification.message, notification.url)
         key = (notification.recipient.language, notification.kind, *text)
         form = self.forms.get(key)
         if form is None:
             form = self.forms[key] = _Form(notification, [notification])
-        return form.filled_in(notification, mail)
+        return form.filled_in(notification)
 
 
 class _Form:
@@ -99,6 +77,8 @@ class _Form:
         self.token = f"token-{mark}"
         self.unsubscribe_url = "" if notification.must_be_sent else f"{settings.BASE_URL}{_path(self.token)}"
         self.subject = " ".join(notification.subject.split())
+        self.date = format_datetime(timezone.now())
+        self.domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
         self._render(notification, items)
         self.raw = self._write_out(self.text, self.html)
         # A line too long to be sent as it is gets an encoding that may cut the mark in two.
@@ -129,10 +109,9 @@ class _Form:
         return written.as_bytes(linesep="\r\n")
 
     def _headers(self, message_id: str, link: str) -> dict[str, str]:
-        domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
         headers = {
-            "Date": format_datetime(timezone.now()),
-            "Message-ID": f"<{message_id}@{domain}>",
+            "Date": self.date,
+            "Message-ID": f"<{message_id}@{self.domain}>",
             "Auto-Submitted": "auto-generated",
         }
         if self.unsubscribe_url:
@@ -141,7 +120,7 @@ class _Form:
             headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         return headers
 
-    def filled_in(self, notification: Notification, mail: Any) -> Letter:
+    def filled_in(self, notification: Notification) -> Letter:
         address = notification.address
         if not PLAIN_ADDRESS.fullmatch(address):
             address = sanitize_address(address, settings.DEFAULT_CHARSET)
@@ -154,7 +133,7 @@ class _Form:
         for mark, part in parts.items():
             raw = raw.replace(mark.encode(), part.encode())
         headers = self._headers(message_id, link)
-        letter = Letter(self.subject, text, to=[notification.address], headers=headers, connection=mail, raw=raw)
+        letter = Letter(self.subject, text, headers=headers, raw=raw, address=address)
         letter.attach_alternative(html, "text/html")
         return letter
 

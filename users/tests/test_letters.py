@@ -17,14 +17,13 @@ import factory
 import pytest
 import time_machine
 from aiosmtpd.controller import Controller
-from django.core import mail
 from django.db import connection
 from django.utils import timezone, translation
 
 from common.testing.databases import on_postgresql
 from common.testing.threads import at_once
 from users import delivery, services, tasks
-from users.letters import Writer, unsubscribe_token
+from users.letters import unsubscribe_token
 from users.models import Notification
 from users.tests.factories import NotificationFactory, UserFactory
 
@@ -262,13 +261,19 @@ def test_a_lease_that_ran_out_is_taken_over(mailoutbox):
     assert len(mailoutbox) == 1
 
 
-def test_who_was_too_slow_does_not_send_what_another_took(mailoutbox):
+def test_who_was_too_slow_does_not_send_what_another_took(mailoutbox, monkeypatch):
     NotificationFactory()
-    mine = delivery._lease_letters()
-    with later(minutes=3):
-        tasks.send_pending_emails()
+    write_out = delivery._write_out
 
-        sent = delivery._send_one(mine[0], mail.get_connection(), Writer())
+    def slowly(chunk):
+        clock.shift(timedelta(minutes=3))
+        monkeypatch.setattr(delivery, "_write_out", write_out)
+        tasks.send_pending_emails()
+        return write_out(chunk)
+
+    monkeypatch.setattr(delivery, "_write_out", slowly)
+    with later() as clock:
+        sent = tasks.send_pending_emails()
 
     assert sent == 0
     assert len(mailoutbox) == 1
@@ -293,9 +298,14 @@ class Server:
 
     def __init__(self):
         self.letters = []
+        self.extensions = []
         self.on_letter = lambda number: None
 
-    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - aiosmtpd's name
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):  # noqa: N802 - aiosmtpd's name
+        session.host_name = hostname
+        return [*self.extensions, *responses]
+
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
         code = address.partition("@")[0]
         if code.isdecimal():
             return f"{code} not this one"
@@ -317,9 +327,10 @@ class Server:
         return "250 OK"
 
 
-@pytest.fixture
-def server(settings):
+@pytest.fixture(params=[[], ["250-PIPELINING"]], ids=["plain", "pipelining"])
+def server(request, settings):
     handler = Server()
+    handler.extensions = request.param
     with socket.socket() as probe:  # the library connects to the port that it was told, so 0 will not do
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -466,15 +477,15 @@ def test_a_server_that_is_down_loses_nothing(settings):
 
 def test_a_server_that_breaks_off_loses_nothing(server, monkeypatch):
     letters = NotificationFactory.create_batch(4)
-    sendmail = smtplib.SMTP.sendmail
+    send = smtplib.SMTP.send
 
-    def break_off(self, *args, **kwargs):
+    def break_off(self, *args):
         if len(server.letters) == 2:
             self.close()
             raise smtplib.SMTPServerDisconnected("gone")
-        return sendmail(self, *args, **kwargs)
+        return send(self, *args)
 
-    monkeypatch.setattr(smtplib.SMTP, "sendmail", break_off)
+    monkeypatch.setattr(smtplib.SMTP, "send", break_off)
     tasks.send_pending_emails()
     monkeypatch.undo()
 
