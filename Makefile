@@ -8,7 +8,7 @@ endif
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check lint types contracts migrations-check schema-check deploy-check translations-check translations demo bench lock schema postman clean help
+.PHONY: run test promises check lint types contracts migrations-check schema-check deploy-check translations-check translations demo bench lock schema postman clean help
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
@@ -46,6 +46,11 @@ test: $(VENV)/.dev ## The whole test suite, on SQLite, then on PostgreSQL and Re
 	@env -u DATABASE_URL -u REDIS_URL -u CELERY_BROKER_URL $(BIN)/python -m pytest -q -n 2 $(COVERAGE) $(ARGS)
 	@echo "== On PostgreSQL and Redis"
 	@$(BIN)/python -m common.testing.services $(BIN)/python -m pytest -q -n 2 $(ARGS)
+
+# The tests that ask how much they shall do.
+promises: $(VENV)/.dev ## What is promised of money, letters and sign-ins, at full size: a quarter of an hour
+	@PROMISES=full $(BIN)/python -m common.testing.services $(BIN)/python -m pytest -q -n 0 $(ARGS) \
+		$$(grep -l common.testing.scale */tests/test_*.py)
 
 # Counting lines doubles the time: it is done on one of the two databases, and not in `make test`.
 check: COVERAGE := --cov --cov-report=term --cov-fail-under=95

@@ -1,26 +1,18 @@
 import email
-import os
-import queue
 import re
-import signal
 import smtplib
-import socket
-import subprocess
-import sys
 from collections import Counter
 from datetime import timedelta
 from email import policy
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import factory
 import pytest
 import time_machine
-from aiosmtpd.controller import Controller
-from django.db import connection
 from django.utils import timezone, translation
 
 from common.testing.databases import on_postgresql
+from common.testing.mail_server import free_port, mail_server
 from common.testing.threads import at_once
 from users import delivery, services, tasks
 from users.letters import unsubscribe_token
@@ -293,53 +285,12 @@ def test_message_id_stays_when_a_letter_is_repeated(mailoutbox):
 # --- A real server ---------------------------------------------------------------------------------------------------
 
 
-class Server:
-    """Takes letters, and refuses those to an address that says so: `550@test.io`."""
-
-    def __init__(self):
-        self.letters = []
-        self.extensions = []
-        self.on_letter = lambda number: None
-
-    async def handle_EHLO(self, server, session, envelope, hostname, responses):  # noqa: N802 - aiosmtpd's name
-        session.host_name = hostname
-        return [*self.extensions, *responses]
-
-    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
-        code = address.partition("@")[0]
-        if code.isdecimal():
-            return f"{code} not this one"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_MAIL(self, server, session, envelope, address, options):  # noqa: N802
-        if address.startswith("refused"):
-            return "550 not from you"
-        envelope.mail_from = address
-        return "250 OK"
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802
-        message = email.message_from_bytes(envelope.content, policy=policy.default)
-        if message["Subject"].isdecimal():
-            return f"{message['Subject']} not this one"
-        self.letters.append((envelope.rcpt_tos, message))
-        self.on_letter(len(self.letters))
-        return "250 OK"
-
-
-@pytest.fixture(params=[[], ["250-PIPELINING"]], ids=["plain", "pipelining"])
+@pytest.fixture(params=[(), ("PIPELINING",)], ids=["plain", "pipelining"])
 def server(request, settings):
-    handler = Server()
-    handler.extensions = request.param
-    with socket.socket() as probe:  # the library connects to the port that it was told, so 0 will not do
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
-    controller.start()
-    settings.EMAIL_BACKEND = SMTP
-    settings.EMAIL_HOST, settings.EMAIL_PORT = controller.server.sockets[0].getsockname()
-    yield handler
-    controller.stop()
+    with mail_server(*request.param) as server:
+        settings.EMAIL_BACKEND = SMTP
+        settings.EMAIL_HOST, settings.EMAIL_PORT = server.host, server.port
+        yield server
 
 
 def test_letters_arrive(server):
@@ -457,15 +408,9 @@ def test_a_refused_sender_loses_nothing(server, settings):
     assert Notification.objects.to_send().count() == 3
 
 
-def closed_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def test_a_server_that_is_down_loses_nothing(settings):
     settings.EMAIL_BACKEND = SMTP
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", closed_port()
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", free_port()
     NotificationFactory.create_batch(3)
 
     sent = tasks.send_pending_emails()
@@ -491,8 +436,7 @@ def test_a_server_that_breaks_off_loses_nothing(server, monkeypatch):
 
     tasks.send_pending_emails()
 
-    received = Counter(message["Message-ID"] for _to, message in server.letters)
-    assert received == Counter(f"<{letter.pk}@example.com>" for letter in letters)
+    assert server.received == Counter(f"<{letter.pk}@example.com>" for letter in letters)
 
 
 @on_postgresql
@@ -503,49 +447,8 @@ def test_two_senders_at_once_send_each_letter_once(server, monkeypatch):
 
     sent = at_once(4, lambda number: tasks.send_pending_emails())
 
-    received = Counter(message["Message-ID"] for _to, message in server.letters)
-    assert received == Counter(f"<{letter.pk}@example.com>" for letter in letters)
+    assert server.received == Counter(f"<{letter.pk}@example.com>" for letter in letters)
     assert sum(sent) == 40
-
-
-# A worker, and another one two minutes after each that was killed. Each says its process id as it begins.
-WORKERS = """
-import os, django
-django.setup()
-from users import tasks
-from users.models import Notification
-while True:
-    if not (worker := os.fork()):
-        print(os.getpid(), flush=True)
-        Notification.objects.update(email_leased_until=None)
-        tasks.send_pending_emails()
-        os._exit(0)
-    if os.waitpid(worker, 0)[1] == 0:
-        break
-"""
-
-
-@on_postgresql
-@pytest.mark.django_db(transaction=True)
-def test_workers_that_are_killed_lose_nothing(server, settings):
-    """Real processes, and a real `kill -9` at the worst moment: the letter is taken, its sender does not know yet."""
-    letters = NotificationFactory.create_batch(220)
-    kills = {1, 60, 61, 203}
-    workers: queue.SimpleQueue[int] = queue.SimpleQueue()
-    server.on_letter = lambda number: number in kills and os.kill(workers.get(timeout=20), signal.SIGKILL)
-    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
-    mail_server = {"EMAIL_HOST": settings.EMAIL_HOST, "EMAIL_PORT": str(settings.EMAIL_PORT)}
-    environment = os.environ | mail_server | {"DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": "config.settings"}
-
-    with subprocess.Popen([sys.executable, "-c", WORKERS], env=environment, stdout=subprocess.PIPE) as process:
-        for line in process.stdout:
-            workers.put(int(line))
-
-    received = Counter(message["Message-ID"] for _to, message in server.letters)
-    assert process.returncode == 0
-    assert received.keys() == {f"<{letter.pk}@example.com>" for letter in letters}
-    assert received.total() == len(letters) + len(kills)
-    assert set(Notification.objects.values_list("email_status", flat=True)) == {"sent"}
 
 
 # --- Without a server ------------------------------------------------------------------------------------------------
