@@ -234,6 +234,49 @@ SIMPLE_JWT = {
 PASSWORD_RESET_TIMEOUT = 2 * 60 * 60  # seconds that the link in a letter works
 EMAIL_KEY_LIFETIME = timedelta(days=3)
 INACTIVITY_DAYS: int = read("INACTIVITY_DAYS", 30, positive)
+
+# Sign-in by other providers: on where there is a key. The addresses can be pointed elsewhere (users.providers reads all
+# of these by the library's names).
+SOCIAL_AUTH_GOOGLE_OAUTH2_KEY: str = read("SOCIAL_AUTH_GOOGLE_OAUTH2_KEY", "")
+SOCIAL_AUTH_GOOGLE_OAUTH2_SECRET: str = read("SOCIAL_AUTH_GOOGLE_OAUTH2_SECRET", "")
+SOCIAL_AUTH_GOOGLE_OAUTH2_AUTHORIZATION_URL: str = read(
+    "SOCIAL_AUTH_GOOGLE_OAUTH2_AUTHORIZATION_URL", "https://accounts.google.com/o/oauth2/v2/auth", web_address
+)
+SOCIAL_AUTH_GOOGLE_OAUTH2_ACCESS_TOKEN_URL: str = read(
+    "SOCIAL_AUTH_GOOGLE_OAUTH2_ACCESS_TOKEN_URL", "https://oauth2.googleapis.com/token", web_address
+)
+SOCIAL_AUTH_GOOGLE_OAUTH2_USERINFO_URL: str = read(
+    "SOCIAL_AUTH_GOOGLE_OAUTH2_USERINFO_URL", "https://openidconnect.googleapis.com/v1/userinfo", web_address
+)
+SOCIAL_AUTH_VK_ID_KEY: str = read("SOCIAL_AUTH_VK_ID_KEY", "")
+# VK ID proves by PKCE alone who exchanges a code: its secret is not sent, and may be left out.
+SOCIAL_AUTH_VK_ID_SECRET: str = read("SOCIAL_AUTH_VK_ID_SECRET", "")
+SOCIAL_AUTH_VK_ID_AUTHORIZATION_URL: str = read(
+    "SOCIAL_AUTH_VK_ID_AUTHORIZATION_URL", "https://id.vk.ru/authorize", web_address
+)
+SOCIAL_AUTH_VK_ID_ACCESS_TOKEN_URL: str = read(
+    "SOCIAL_AUTH_VK_ID_ACCESS_TOKEN_URL", "https://id.vk.ru/oauth2/auth", web_address
+)
+SOCIAL_AUTH_VK_ID_USERINFO_URL: str = read(
+    "SOCIAL_AUTH_VK_ID_USERINFO_URL", "https://id.vk.ru/oauth2/user_info", web_address
+)
+SOCIAL_AUTH_YANDEX_OAUTH2_KEY: str = read("SOCIAL_AUTH_YANDEX_OAUTH2_KEY", "")
+SOCIAL_AUTH_YANDEX_OAUTH2_SECRET: str = read("SOCIAL_AUTH_YANDEX_OAUTH2_SECRET", "")
+SOCIAL_AUTH_YANDEX_OAUTH2_AUTHORIZATION_URL: str = read(
+    "SOCIAL_AUTH_YANDEX_OAUTH2_AUTHORIZATION_URL", "https://oauth.yandex.ru/authorize", web_address
+)
+SOCIAL_AUTH_YANDEX_OAUTH2_ACCESS_TOKEN_URL: str = read(
+    "SOCIAL_AUTH_YANDEX_OAUTH2_ACCESS_TOKEN_URL", "https://oauth.yandex.ru/token", web_address
+)
+SOCIAL_AUTH_YANDEX_OAUTH2_USERINFO_URL: str = read(
+    "SOCIAL_AUTH_YANDEX_OAUTH2_USERINFO_URL", "https://login.yandex.ru/info", web_address
+)
+if SOCIAL_AUTH_GOOGLE_OAUTH2_KEY and not SOCIAL_AUTH_GOOGLE_OAUTH2_SECRET:
+    raise ConfigurationError("SOCIAL_AUTH_GOOGLE_OAUTH2_SECRET", "is missing: there is a key. See .env.example.")
+if SOCIAL_AUTH_YANDEX_OAUTH2_KEY and not SOCIAL_AUTH_YANDEX_OAUTH2_SECRET:
+    raise ConfigurationError("SOCIAL_AUTH_YANDEX_OAUTH2_SECRET", "is missing: there is a key. See .env.example.")
+SOCIAL_AUTH_STATE_LIFETIME = 10 * 60  # seconds from leaving for the provider to coming back
+SOCIAL_AUTH_REQUESTS_TIMEOUT = 5  # seconds, for each of the two requests to the provider
 DEMO_PASSWORD: str = read("DEMO_PASSWORD", "lyceum-demo-2026")
 
 # --- Courses ---------------------------------------------------------------------------------------------------------
@@ -477,6 +520,7 @@ SPECTACULAR_SETTINGS = {
         "LanguageEnum": "common.models.Language",
         "RoleEnum": "users.models.User.Role",
         "NotificationKindEnum": "users.models.Notification.Kind",
+        "SocialProviderEnum": "users.models.SocialAccount.Provider",
         "EmailPreferenceEnum": "users.models.NotificationPreference.Email",
         "PaymentStatusEnum": "payments.models.Payment.Status",
         "PaymentMethodEnum": "payments.models.Payment.Method",

@@ -24,6 +24,8 @@ VARIABLES = {
     "categoryId": "",
     "userId": "",
     "couponId": "",
+    "provider": "google",
+    "socialAccountId": "",
 }
 
 # What `:id` stands for, by the last word of the path that is no parameter.
@@ -37,14 +39,17 @@ IDS = {
     "categories": "categoryId",
     "users": "userId",
     "coupons": "couponId",
+    "accounts": "socialAccountId",
 }
-PARENTS = {"course_pk": "courseId", "lesson_pk": "lessonId", "refund_id": "refundId"}
+PARENTS = {"course_pk": "courseId", "lesson_pk": "lessonId", "refund_id": "refundId", "provider": "provider"}
 
 # Bodies of one request; of all others the schema's example, or else what RESOURCES says.
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "api/auth/token/"): {"email": "{{email}}", "password": "{{password}}"},
     ("POST", "api/auth/token/refresh/"): {"refresh": "{{refreshToken}}"},
     ("POST", "api/auth/token/verify/"): {"token": "{{accessToken}}"},
+    ("POST", "api/auth/social/:provider/"): {"code": "", "state": ""},
+    ("POST", "api/auth/social/:provider/link/"): {"code": "", "state": ""},
     ("POST", "api/auth/logout/"): {"refresh": "{{refreshToken}}"},
     ("POST", "api/payments/"): {"paid_course": "{{courseId}}", "payment_method": "card"},
     ("POST", "api/payments/preview/"): {"paid_course": "{{courseId}}", "coupon": "WELCOME10"},

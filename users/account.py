@@ -14,11 +14,17 @@ from common.errors import RuleBroken, invalid
 from common.ids import new_id
 from users import keys, tokens
 from users.guessing import guarded, remember
-from users.models import Notification, PasswordResetRequest, User
+from users.models import Notification, PasswordResetRequest, SocialAccount, User
 from users.notifications import notify
 
 RESET_BATCH = 100
 RESET_LETTERS_PER_HOUR = 5
+
+
+def check_has_password(user: User) -> None:
+    """Before one is asked for. Whoever came by another provider may have none."""
+    if not user.has_usable_password():
+        raise RuleBroken("no_password", _("You have no password yet. Set one by letter, then try again."))
 
 
 def confirm_password(*, user: User, password: str, address: str, attr: str = "password") -> None:
@@ -38,13 +44,16 @@ def change_password(*, user: User, password: str) -> None:
 
 def reset_password(*, user: User, password: str, address: str) -> bool:
     """For somebody who came by a letter: the address that it went to is theirs, and whoever slept for not visiting us
-    is awake. Ends every token of the user. False if the same letter has been used meanwhile."""
+    is awake. Ends every token of the user and, of an address that was not verified before, every other way in. False if
+    the same letter has been used meanwhile."""
     now = timezone.now()
     unchanged = User.objects.who_may_reset().filter(pk=user.pk, password=user.password, email=user.email)
     done = _set_password(
         unchanged,
         user,
         password,
+        # Whoever has opened the account with this address, and linked it to theirs elsewhere, may be somebody else.
+        unlink=user.email_verified_at is None,
         is_active=True,
         deactivated_at=None,
         deactivation_reason="",
@@ -56,7 +65,7 @@ def reset_password(*, user: User, password: str, address: str) -> bool:
     return done
 
 
-def _set_password(rows: QuerySet[User], user: User, password: str, **fields: object) -> bool:
+def _set_password(rows: QuerySet[User], user: User, password: str, *, unlink: bool = False, **fields: object) -> bool:
     """By one conditional update: of two at once, one wins. An email that was to be changed stays: who asked for that
     may not have been the owner."""
     hashed = make_password(password)  # slow on purpose, so outside the transaction
@@ -64,6 +73,8 @@ def _set_password(rows: QuerySet[User], user: User, password: str, **fields: obj
         done = rows.update(password=hashed, pending_email="", updated_at=timezone.now(), **fields)
         if done:
             tokens.revoke_all(user)
+        if done and unlink:
+            SocialAccount.objects.filter(user=user).delete()
     return bool(done)
 
 

@@ -5,15 +5,27 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from common.addresses import client_address
 from common.errors import invalid
+from common.schema import problems
 from users import account, keys, services
 from users.models import User
 from users.serializers import PasswordField, check_strength
 
+# For the schema of whatever asks for a password.
+NO_PASSWORD = problems(_409="no_password: the caller has none yet; they set one by letter (`password/reset/`)")
 
-class ConfirmPasswordSerializer(serializers.Serializer):
+
+class _AsksForPassword(serializers.Serializer):
+    def run_validation(self, data: Any = empty) -> Any:
+        # First of all: nobody is asked to send what they do not have.
+        account.check_has_password(self.context["request"].user)
+        return super().run_validation(data)
+
+
+class ConfirmPasswordSerializer(_AsksForPassword):
     """The password of whoever is signed in, once more."""
 
     password = PasswordField()
@@ -23,7 +35,7 @@ class ConfirmPasswordSerializer(serializers.Serializer):
         return attrs
 
 
-class PasswordChangeSerializer(serializers.Serializer):
+class PasswordChangeSerializer(_AsksForPassword):
     old_password = PasswordField()
     new_password = PasswordField()
 
@@ -71,7 +83,7 @@ class PasswordResetConfirmSerializer(serializers.Serializer):
             raise dead_link("token")
 
 
-class EmailChangeSerializer(serializers.Serializer):
+class EmailChangeSerializer(_AsksForPassword):
     email = serializers.EmailField(write_only=True, max_length=254)
     password = PasswordField()
 

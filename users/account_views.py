@@ -32,7 +32,7 @@ class _OpenActionView(_ActionView):
     authentication_classes = ()
 
 
-@extend_schema(summary="Change my password", responses={204: None})
+@extend_schema(summary="Change my password", responses={204: None, **account_serializers.NO_PASSWORD})
 class PasswordChangeView(_ActionView):
     """Ends every token, the one of this request too: log in again."""
 
@@ -56,7 +56,7 @@ class PasswordResetConfirmView(_OpenActionView):
     throttle_scope = "password_reset"
 
 
-@extend_schema(summary="Change my email", responses={204: None})
+@extend_schema(summary="Change my email", responses={204: None, **account_serializers.NO_PASSWORD})
 class EmailChangeView(_ActionView):
     """Takes effect when the letter to the new address is confirmed; the present address is told. A new change, and
     a new password, take it back."""

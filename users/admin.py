@@ -13,7 +13,7 @@ from rest_framework.exceptions import Throttled
 
 from common.admin import ReadOnlyAdmin
 from users import services, tokens
-from users.models import Notification, NotificationPreference, TokenFamily, User
+from users.models import Notification, NotificationPreference, SocialAccount, TokenFamily, User
 
 
 class LoginForm(AdminAuthenticationForm):
@@ -166,6 +166,24 @@ class TokenFamilyAdmin(admin.ModelAdmin):
 
     list_display = ("user", "created_at", "expires_at")
     search_fields = ("user__email",)
+    list_select_related = ("user",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(SocialAccount)
+class SocialAccountAdmin(admin.ModelAdmin):
+    """Accounts at Google, VK ID and Yandex that open one here. Deleting one closes that way in; whoever has no other
+    sets a password by letter."""
+
+    list_display = ("user", "provider", "uid", "created_at")
+    list_filter = ("provider",)
+    search_fields = ("user__email", "uid")
     list_select_related = ("user",)
     show_full_result_count = False
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from common.registry import exports
 from common.renderers import JSONRenderer
-from users.models import KnownAddress, Notification, NotificationPreference, TokenFamily, User
+from users.models import KnownAddress, Notification, NotificationPreference, SocialAccount, TokenFamily, User
 
 ROWS_AT_ONCE = 500
 
@@ -92,5 +92,8 @@ def held_on(user: User) -> dict[str, Any]:
         "known_addresses": KnownAddress.objects.filter(user=user)
         .order_by("pk")
         .values("address", "created_at", "last_login_at"),
+        "social_accounts": SocialAccount.objects.filter(user=user)
+        .order_by("pk")
+        .values("provider", "uid", "created_at"),
         "sign_ins": TokenFamily.objects.filter(user=user).order_by("pk").values("created_at", "expires_at"),
     }

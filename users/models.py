@@ -234,6 +234,32 @@ class TokenFamily(Row):
         return f"{self.user_id} {self.created_at:%Y-%m-%d %H:%M}"
 
 
+class SocialAccount(Row):
+    """An account at another provider that opens the user's own here. Nothing of the provider's is kept but who it is:
+    no token, no address."""
+
+    class Provider(models.TextChoices):
+        GOOGLE = "google", "Google"
+        VK = "vk", "VK ID"
+        YANDEX = "yandex", _("Yandex")
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="social_accounts", verbose_name=_("user"))
+    provider = models.CharField(_("provider"), max_length=10, choices=Provider.choices)
+    uid = models.CharField(_("id at the provider"), max_length=255)
+
+    class Meta:
+        verbose_name = _("sign-in by a provider")
+        verbose_name_plural = _("sign-ins by providers")
+        ordering = ("created_at", "id")
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "uid"], name="users_social_account_once"),
+            models.CheckConstraint(condition=~Q(uid=""), name="users_social_account_has_uid"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.provider}"
+
+
 class NotificationQuerySet(models.QuerySet["Notification"]):
     def shown_to(self, user: User) -> "NotificationQuerySet":
         """The user's notification centre."""
@@ -292,6 +318,7 @@ class Notification(Row):
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a kind
     EMAIL_VERIFICATION = "email_verification"
     EMAIL_CHANGED = "email_changed"
+    SIGN_IN_ADDED = "sign_in_added"
     DIGEST = "digest"
 
     LEASE = timedelta(minutes=2)

@@ -7,12 +7,10 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
-from rest_framework.exceptions import AuthenticationFailed
 
 from common.fields import OptionalBooleanField
 from common.uploads import ImageField
@@ -203,9 +201,8 @@ class TokenObtainSerializer(serializers.Serializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         user = authenticate(self.context["request"], email=attrs["email"], password=attrs["password"])
         if user is None:
-            raise AuthenticationFailed(_("No active account with these credentials."), code="no_active_account")
-        User.objects.filter(pk=user.pk).update(last_login=timezone.now())
-        return tokens.issue_pair(user)
+            raise tokens.nobody()
+        return tokens.log_in(user)
 
 
 class TokenRefreshSerializer(serializers.Serializer):

@@ -13,7 +13,15 @@ from django.utils.translation import gettext as _
 from common.errors import invalid
 from common.registry import anonymisers
 from users.account import send_verification
-from users.models import INACTIVITY, KnownAddress, Notification, NotificationPreference, TokenFamily, User
+from users.models import (
+    INACTIVITY,
+    KnownAddress,
+    Notification,
+    NotificationPreference,
+    SocialAccount,
+    TokenFamily,
+    User,
+)
 from users.notifications import notify
 
 DELETED = "deleted"  # the reason of deactivation of people who left
@@ -62,6 +70,8 @@ def anonymise_user(user: User) -> None:
     NotificationPreference.objects.filter(user=user).delete()
     KnownAddress.objects.filter(user=user).delete()
     user.save()
+    # The row is locked from here on: nothing that is being linked at this moment (users.social) stays behind.
+    SocialAccount.objects.filter(user=user).delete()
     user.deactivate(DELETED)
 
 

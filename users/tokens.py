@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 from rest_framework_simplejwt.utils import datetime_from_epoch
@@ -19,6 +20,17 @@ from users.models import TokenFamily, User
 FAMILY = "family"
 VERSION = "version"
 NOBODY = UUID(int=0)
+
+
+def log_in(user: User) -> dict[str, str]:
+    """The pair of somebody who has just shown who they are. Counts as a visit."""
+    User.objects.filter(pk=user.pk).update(last_login=timezone.now())
+    return issue_pair(user)
+
+
+def nobody() -> AuthenticationFailed:
+    """What logging in answers to whoever it refuses, in each of its ways: it does not say why."""
+    return AuthenticationFailed(_("No active account with these credentials."), code="no_active_account")
 
 
 def issue_pair(user: User) -> dict[str, str]:

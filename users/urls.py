@@ -1,10 +1,11 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from users import account_views, notification_views, views
+from users import account_views, notification_views, social_views, views
 
 router = SimpleRouter()
 router.register("users/notifications", notification_views.NotificationViewSet, basename="notification")
+router.register("auth/social/accounts", social_views.SocialAccountViewSet, basename="social-account")
 router.register("users", views.UserViewSet, basename="user")
 
 urlpatterns = [
@@ -28,5 +29,9 @@ urlpatterns = [
     ),
     path("users/me/dashboard/", views.DashboardView.as_view(), name="dashboard"),
     path("users/me/", views.MeView.as_view(), name="me"),
+    path("auth/social/", social_views.SocialProvidersView.as_view(), name="social-providers"),
     path("", include(router.urls)),
+    # After the router: `accounts` is no provider.
+    path("auth/social/<str:provider>/", social_views.SocialSignInView.as_view(), name="social-sign-in"),
+    path("auth/social/<str:provider>/link/", social_views.SocialLinkView.as_view(), name="social-link"),
 ]

@@ -19,7 +19,7 @@ from common.ids import UUID_PATTERN
 from common.registry import counters, dashboards
 from common.schema import problems
 from users import services, tokens
-from users.account_serializers import ConfirmPasswordSerializer
+from users.account_serializers import NO_PASSWORD, ConfirmPasswordSerializer
 from users.models import User
 from users.permissions import IsSelfOrAdmin
 from users.serializers import (
@@ -34,7 +34,7 @@ from users.serializers import (
     TokenVerifySerializer,
 )
 
-WRONG_PASSWORD = "validation_error: the password is missing or wrong"  # noqa: S105 - a text
+WRONG_PASSWORD = {**problems(_400="validation_error: the password is missing or wrong"), **NO_PASSWORD}
 ANY_PROFILE = PolymorphicProxySerializer(
     component_name="AnyProfile",
     serializers=[ProfileSerializer, PublicProfileSerializer],
@@ -150,7 +150,7 @@ def confirm_password(view: generics.GenericAPIView) -> None:
     destroy=extend_schema(
         summary="Delete an account",
         description='Anonymises it; the books stay. Who deletes their own sends `{"password": …}` in the body.',
-        responses={204: None, **problems(_400=WRONG_PASSWORD)},
+        responses={204: None, **WRONG_PASSWORD},
     ),
 )
 class UserViewSet(
@@ -219,7 +219,7 @@ class UserViewSet(
     delete=extend_schema(
         summary="Delete my account",
         description='Anonymises it; the books stay. The body is `{"password": …}`.',
-        responses={204: None, **problems(_400=WRONG_PASSWORD)},
+        responses={204: None, **WRONG_PASSWORD},
     ),
 )
 class MeView(generics.RetrieveUpdateDestroyAPIView):

@@ -28,3 +28,5 @@ os.environ |= {
 }
 for name in ("DEBUG", "ALLOWED_HOSTS", "EMAIL_BACKEND", "EMAIL_HOST", "STRIPE_SECRET_KEY", "STRIPE_API_BASE"):
     os.environ.pop(name, None)
+for name in [name for name in os.environ if name.startswith("SOCIAL_AUTH_")]:
+    del os.environ[name]

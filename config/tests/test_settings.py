@@ -93,6 +93,9 @@ BROKEN = [
     ("STRIPE_WEBHOOK_SECRET", {"STRIPE_SECRET_KEY": "sk_test_1"}),
     ("STRIPE_WEBHOOK_SECRET", {"STRIPE_WEBHOOK_SECRET": ","}),
     ("STRIPE_API_BASE", {"STRIPE_API_BASE": "localhost:12111"}),
+    ("SOCIAL_AUTH_GOOGLE_OAUTH2_SECRET", {"SOCIAL_AUTH_GOOGLE_OAUTH2_KEY": "x"}),
+    ("SOCIAL_AUTH_YANDEX_OAUTH2_SECRET", {"SOCIAL_AUTH_YANDEX_OAUTH2_KEY": "x"}),
+    ("SOCIAL_AUTH_VK_ID_ACCESS_TOKEN_URL", {"SOCIAL_AUTH_VK_ID_ACCESS_TOKEN_URL": "id.vk.ru"}),
     ("DEFAULT_CURRENCY", {"DEFAULT_CURRENCY": "XXX"}),
     ("COURSE_AUTHOR_ROLES", {"COURSE_AUTHOR_ROLES": "teacher,wizard"}),
     ("INACTIVITY_DAYS", {"INACTIVITY_DAYS": "0"}),
@@ -126,6 +129,13 @@ def test_nothing_but_a_key_is_needed(values):
     debug, language, zone = values("DEBUG", "LANGUAGE_CODE", "TIME_ZONE")
 
     assert (debug, language, zone) == (False, "ru", "Europe/Moscow")
+
+
+def test_no_provider_of_sign_in_unless_it_has_a_key(values):
+    names = [f"SOCIAL_AUTH_{name}_KEY" for name in ("GOOGLE_OAUTH2", "VK_ID", "YANDEX_OAUTH2")]
+
+    assert values(*names) == ["", "", ""]
+    assert values(*names, SOCIAL_AUTH_VK_ID_KEY="51234567") == ["", "51234567", ""]
 
 
 @pytest.mark.parametrize("name", ["DEBUG", "DATABASE_URL", "REDIS_URL", "EMAIL_PORT", "TIME_ZONE", "THROTTLE_USER"])

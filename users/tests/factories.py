@@ -3,7 +3,7 @@ from typing import Any
 import factory
 from django.contrib.auth.models import Group
 
-from users.models import MODERATORS, Notification, NotificationPreference, User
+from users.models import MODERATORS, Notification, NotificationPreference, SocialAccount, User
 
 PASSWORD = "correct-horse-7"
 
@@ -49,3 +49,12 @@ class PreferenceFactory(factory.django.DjangoModelFactory):
 
     user = factory.SubFactory(UserFactory)
     kind = Notification.Kind.ANNOUNCEMENT
+
+
+class SocialAccountFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = SocialAccount
+
+    user = factory.SubFactory(UserFactory)
+    provider = SocialAccount.Provider.GOOGLE
+    uid = factory.Sequence(str)

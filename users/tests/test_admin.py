@@ -6,12 +6,13 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from users.models import Notification, TokenFamily, User
-from users.tests.factories import NotificationFactory, UserFactory
+from users.tests.factories import NotificationFactory, SocialAccountFactory, UserFactory
 from users.tokens import issue_pair
 
 PEOPLE = "/admin/users/user/"
 LETTERS = "/admin/users/notification/"
 SIGN_INS = "/admin/users/tokenfamily/"
+LINKED = "/admin/users/socialaccount/"
 
 pytestmark = pytest.mark.django_db
 
@@ -66,7 +67,7 @@ def alive(pair):
 
 
 @pytest.mark.parametrize("who", ["student", "teacher", "moderator"])
-@pytest.mark.parametrize("path", ["/admin/", PEOPLE, LETTERS, SIGN_INS])
+@pytest.mark.parametrize("path", ["/admin/", PEOPLE, LETTERS, SIGN_INS, LINKED])
 def test_no_one_else_enters(request, who, path):
     response = admin_client(request.getfixturevalue(who)).get(path)
 
@@ -74,11 +75,12 @@ def test_no_one_else_enters(request, who, path):
     assert response["Location"].startswith("/admin/login/")
 
 
-@pytest.mark.parametrize("path", ["/admin/", PEOPLE, f"{PEOPLE}add/", LETTERS, SIGN_INS])
+@pytest.mark.parametrize("path", ["/admin/", PEOPLE, f"{PEOPLE}add/", LETTERS, SIGN_INS, LINKED])
 @pytest.mark.parametrize("who", ["staff", "pages"])
 def test_pages_open(request, who, path, student):
     NotificationFactory(recipient=student)
     issue_pair(student)
+    SocialAccountFactory(user=student)
 
     response = request.getfixturevalue(who).get(path)
 
@@ -97,7 +99,7 @@ def test_page_of_a_letter_opens(staff):
     assert response.status_code == 200
 
 
-@pytest.mark.parametrize("path", [PEOPLE, LETTERS, SIGN_INS])
+@pytest.mark.parametrize("path", [PEOPLE, LETTERS, SIGN_INS, LINKED])
 def test_search(staff, student, path):
     response = staff.get(path, {"q": "student"})
 
@@ -111,7 +113,7 @@ def test_nobody_is_deleted(pages, student):
     assert User.objects.filter(pk=student.pk).exists()
 
 
-@pytest.mark.parametrize("path", [f"{LETTERS}add/", f"{SIGN_INS}add/"])
+@pytest.mark.parametrize("path", [f"{LETTERS}add/", f"{SIGN_INS}add/", f"{LINKED}add/"])
 def test_what_the_program_writes_is_not_added(pages, path):
     assert pages.get(path).status_code == 403
 

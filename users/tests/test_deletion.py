@@ -5,8 +5,8 @@ from django.contrib.auth.models import Permission
 
 from common.registry import anonymisers
 from users import guessing
-from users.models import KnownAddress, Notification, NotificationPreference, TokenFamily, User
-from users.tests.factories import PASSWORD, AdminFactory, NotificationFactory, UserFactory
+from users.models import KnownAddress, Notification, NotificationPreference, SocialAccount, TokenFamily, User
+from users.tests.factories import PASSWORD, AdminFactory, NotificationFactory, SocialAccountFactory, UserFactory
 from users.tokens import issue_pair
 
 ME = "/api/users/me/"
@@ -146,11 +146,12 @@ def test_leaving_drops_what_only_the_person_needs(client_for, target):
     NotificationFactory(recipient=target)
     NotificationPreference.objects.create(user=target, kind="announcement")
     guessing.remember(target, "198.51.100.7")
+    SocialAccountFactory(user=target)
     User.objects.filter(pk=target.pk).update(pending_email="new@test.io")
 
     client_for("target").delete(ME, {"password": PASSWORD})
 
-    for model in (Notification, NotificationPreference, KnownAddress):
+    for model in (Notification, NotificationPreference, KnownAddress, SocialAccount):
         assert not model.objects.exists(), model
     target.refresh_from_db()
     assert target.pending_email == ""

@@ -26,7 +26,13 @@ from payments.models import Refund, RefundRequest
 from payments.tests.factories import PaymentFactory, RefundFactory
 from users import guessing
 from users.models import NotificationPreference, User
-from users.tests.factories import AdminFactory, NotificationFactory, TeacherFactory, UserFactory
+from users.tests.factories import (
+    AdminFactory,
+    NotificationFactory,
+    SocialAccountFactory,
+    TeacherFactory,
+    UserFactory,
+)
 from users.tokens import issue_pair
 
 URL = "/api/users/me/export/"
@@ -38,6 +44,7 @@ MEMBERS = {
     "notification_preferences",
     "known_addresses",
     "sign_ins",
+    "social_accounts",
     # materials
     "courses",
     "lessons",
@@ -71,6 +78,7 @@ def fill(user, mark):
     NotificationPreference.objects.get_or_create(user=user, kind="announcement")
     guessing.remember(user, "198.51.100.7")
     issue_pair(user)
+    SocialAccountFactory(user=user, uid=f"At Google: {mark}")
     own = CourseFactory(owner=user, description=f"By {mark}")
     LessonFactory(course=own, owner=user, order=1, body=f"Body by {mark}")
     enrollment = EnrollmentFactory(user=user, course=course)

@@ -155,14 +155,6 @@ def test_changing_needs_the_old_password(anna):
     assert alive(pair) == [True, True]
 
 
-def test_nobody_without_a_password_changes_it(anna):
-    anna.set_unusable_password()
-    anna.save()
-
-    assert errors_of(change(anna, old="")) == [("old_password", "blank")]
-    assert errors_of(change(anna)) == [("old_password", "wrong_password")]
-
-
 def test_changing_needs_a_token(api, anna):
     response = api.post(CHANGE, {"old_password": PASSWORD, "new_password": NEW})
 
