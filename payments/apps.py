@@ -9,7 +9,9 @@ class PaymentsConfig(AppConfig):
     def ready(self) -> None:
         from common import registry
         from payments import demo, exports
+        from payments.services.refunds import anonymise_buyer
 
+        registry.anonymisers.register(anonymise_buyer)
         registry.exports.register(exports.held_on)
         registry.demo_loaders.register(demo.load)
         registry.demo_clearers.register(demo.clear)

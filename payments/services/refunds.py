@@ -13,7 +13,7 @@ from common.errors import RuleBroken, invalid
 from common.ids import new_id
 from common.money import check_in_currency
 from payments import gateway
-from payments.models import Payment, Refund, RefundRequest
+from payments.models import IdempotencyRecord, Payment, Refund, RefundRequest
 from payments.services import settling, telling
 from users.models import User
 
@@ -137,3 +137,9 @@ def decline_request(*, request: RefundRequest, admin: User) -> bool:
     if declined:
         telling.tell_buyer_of_decline(request.payment, request.pk)
     return bool(declined)
+
+
+def anonymise_buyer(user: User) -> None:
+    """For the registry: the books stay; what somebody wrote in their own words, and their keys, do not."""
+    RefundRequest.objects.filter(payment__user=user).update(reason="", updated_at=timezone.now())
+    IdempotencyRecord.objects.filter(user=user).delete()

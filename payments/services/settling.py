@@ -190,12 +190,12 @@ def note_refund(refund: Refund, *, stripe_refund_id: str, status: str) -> None:
 
 
 def _note_dispute(payment: Payment, said: StripeDispute) -> None:
-    dispute, created = Dispute.objects.get_or_create(
-        stripe_dispute_id=said.id, defaults={"payment": payment, "amount": said.amount, "status": said.status}
-    )
+    closed_at = None if said.status == Dispute.Status.OPEN else timezone.now()
+    known = {"payment": payment, "amount": said.amount, "status": said.status, "closed_at": closed_at}
+    dispute, created = Dispute.objects.get_or_create(stripe_dispute_id=said.id, defaults=known)
     if not created and dispute.status == Dispute.Status.OPEN and said.status != Dispute.Status.OPEN:
         dispute.status = said.status
-        dispute.closed_at = timezone.now()
+        dispute.closed_at = closed_at
         dispute.save(update_fields=["status", "closed_at", "updated_at"])
     if created:
         telling.tell_admins_of_dispute(payment, dispute)

@@ -58,6 +58,7 @@ def test_losing_closes_for_good(paid, stripe):
     deliver(stripe)
 
     assert standing(paid) == ("disputed", False)
+    assert Dispute.objects.get().closed_at is not None
 
 
 @pytest.mark.parametrize("outcome", ["won", "lost"])

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from common.testing.databases import on_postgresql
 from common.testing.threads import at_once
+from conftest import sign_in
 from payments.models import Payment, RefundRequest
 from payments.tests.factories import PaymentFactory
 from users.models import Notification
@@ -92,6 +93,18 @@ def test_a_refund_approves(buyer, boss, admin, mine):
 
     request = RefundRequest.objects.get()
     assert (request.status, request.decided_by) == ("approved", admin)
+
+
+def test_what_somebody_wrote_leaves_with_them(buyer, student, mine):
+    student.set_password("correct-horse-7")
+    student.save()
+    buyer.post(url(mine), ASKED)
+
+    answer = sign_in(student).delete("/api/users/me/", {"password": "correct-horse-7"})
+
+    assert answer.status_code == 204
+    assert RefundRequest.objects.get().reason == ""
+    assert Payment.objects.filter(pk=mine.pk, amount="1000.00").exists()
 
 
 @on_postgresql
