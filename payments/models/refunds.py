@@ -32,7 +32,7 @@ class Refund(EditableRow):
 
     class Status(models.TextChoices):
         PENDING = "pending", _("Pending")
-        SUCCEEDED = "succeeded", _("Succeeded")
+        SUCCEEDED = "succeeded", _("Given back")
         FAILED = "failed", _("Failed")
         CANCELED = "canceled", _("Canceled")
 
