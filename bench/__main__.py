@@ -1,4 +1,4 @@
-"""`python -m bench [speed|login|letters|deactivation] [options]`."""
+"""`python -m bench [speed|login|letters|enumeration|deactivation] [options]`."""
 
 import argparse
 import signal

@@ -52,6 +52,7 @@ class Services:
             "THROTTLE_ANON": "off",
             "THROTTLE_USER": "off",
             "THROTTLE_LOGIN": "off",
+            "THROTTLE_PASSWORD_RESET": "off",
             "PYTHONPATH": str(ROOT),
         }
 

@@ -9,9 +9,10 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from resource import RUSAGE_SELF, getrusage
 from statistics import median
 from typing import Any
+
+from psutil import Process
 
 from bench import data, report, services
 
@@ -78,14 +79,14 @@ def letters(number: int, rounds: int, port: int) -> dict[str, Any]:
         Notification.objects.all().delete()
         Course.objects.filter(pk=course.pk).update(announced_at=None, digest_leased_until=None)
         CourseUpdate.objects.create(course=course, kind="lesson_changed", summary="Урок 1: основы")
-        before = taken(port)
+        before, memory_before = taken(port), Process().memory_info().rss
         with timing(times["both"]):
             with timing(times["writing the notifications"]):
                 assert announce_updates(course.pk) == number
             with timing(times["sending"]):
                 assert send_letters() == number
         assert taken(port) - before == number
-        memory.append(getrusage(RUSAGE_SELF).ru_maxrss // 1024)
+        memory.append((Process().memory_info().rss - memory_before) >> 20)
         addresses = [user.email for user in people]
         rendered = Writer().letter(Notification.objects.select_related("recipient")[0]).raw
         with timing(times["smtplib"]):
@@ -101,7 +102,7 @@ def letters(number: int, rounds: int, port: int) -> dict[str, Any]:
             "both / pipelined": ratio(times["pipelined"], times["both"]),
         },
         "letter bytes": len(rendered),
-        "megabytes after each round": memory,
+        "megabytes grown in each round": memory,
     }
 
 
@@ -123,6 +124,33 @@ def pipelined_loop(port: int, addresses: list[str], rendered: bytes) -> None:
             codes = [server.getreply()[0] for _ in range(3)]
             server.send(body)
             assert [*codes, server.getreply()[0]] == [250, 250, 354, 250]
+
+
+def enumeration(number: int, rounds: int, port: int) -> dict[str, Any]:
+    """Wrong passwords and requests for a new one, for emails that somebody has and that nobody has; milliseconds."""
+    from rest_framework.test import APIClient
+
+    data.load(data.Size(courses=20, people=number * rounds + 100))
+    asked = {
+        "login": ("/api/auth/token/", {"password": "wrong-horse-7"}, 401),
+        "reset": ("/api/auth/password/reset/", {}, 204),
+    }
+    times: Times = {f"{name}, {whose}": [] for name in asked for whose in ("known", "unknown")}
+    for each in range(1, number * rounds + 1):
+        # From another address each time: nobody is kept waiting.
+        client = APIClient(HTTP_HOST="127.0.0.1", REMOTE_ADDR=f"10.0.{each >> 8}.{each & 255}")
+        for name, (path, body, status) in asked.items():
+            pair = [("known", f"person{each}@bench.test"), ("unknown", f"nobody{each}@bench.test")]
+            # What comes first finds the processor's caches cold: each is first as often as the other.
+            for whose, email in pair if each % 2 else reversed(pair):
+                with timing(times[f"{name}, {whose}"]):
+                    assert client.post(path, {"email": email, **body}).status_code == status
+    return {
+        "milliseconds": {name: round(median(seen) * 1000, 2) for name, seen in times.items()},
+        "ratios": {
+            f"{name}, known / unknown": ratio(times[f"{name}, known"], times[f"{name}, unknown"]) for name in asked
+        },
+    }
 
 
 def deactivation(number: int, rounds: int, port: int) -> dict[str, Any]:
@@ -202,6 +230,7 @@ def taken(port: int) -> int:
 BENCHMARKS: dict[str, Callable[[int, int, int], dict[str, Any]]] = {
     "login": login,
     "letters": letters,
+    "enumeration": enumeration,
     "deactivation": deactivation,
 }
-NUMBERS = {"login": 10, "letters": 5000, "deactivation": 20_000}
+NUMBERS = {"login": 10, "letters": 5000, "enumeration": 100, "deactivation": 20_000}
