@@ -2,6 +2,7 @@
 has no SMTP server."""
 
 import logging
+import re
 import smtplib
 import time
 from collections.abc import Generator, Sequence
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.message import sanitize_address
+from django.utils.translation import gettext_lazy as _
 
 from common.ids import new_id
 
@@ -34,6 +37,17 @@ class FileBackend(BaseEmailBackend):
             unfinished.rename(path)
             logger.info("Letter to %s: %s (%s)", ", ".join(message.recipients()), message.subject, path)
         return len(email_messages)
+
+
+# The local part of an address as people have it (RFC 5321's dot-string), without what begins an encoded word.
+LOCAL_PART = re.compile(r"(?!.*=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
+
+
+def validate_plain_address(value: str) -> None:
+    """Beyond Django's own check: refuses quoted, encoded and non-ASCII local parts. The standard library decodes some
+    of them, so that letters would go to another mailbox than the one that was written down."""
+    if not LOCAL_PART.fullmatch(value.rpartition("@")[0]):
+        raise ValidationError(_("Enter a valid email address."), code="invalid")
 
 
 def is_refused_for_good(error: Exception) -> bool:
@@ -71,6 +85,9 @@ class _WrittenOut(Message):
         return self.raw if linesep == "\r\n" else self.raw.replace(b"\r\n", linesep.encode())
 
 
+# What a server says to MAIL of one letter: too little room for it, or too large. Anything else is about us.
+TOO_LARGE = (452, 552)
+
 Outcome = tuple[Letter, Exception | None]
 
 
@@ -93,6 +110,10 @@ def _one_by_one(letters: Sequence[Letter], mail: Any) -> Generator[Outcome, None
         try:
             mail.send_messages([letter])
         except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as refusal:
+            yield letter, refusal
+        except smtplib.SMTPSenderRefused as refusal:
+            if refusal.smtp_code not in TOO_LARGE:
+                raise
             yield letter, refusal
         else:
             yield letter, None
@@ -124,22 +145,25 @@ def _envelope(letter: Letter, server: smtplib.SMTP) -> str:
 def _refusal(letter: Letter, server: smtplib.SMTP) -> Exception | None:
     """Reads the answers to the envelope, sends the body, and reads the answer to that."""
     code, text = server.getreply()
+    if code in TOO_LARGE:
+        server.getreply()  # to the recipient
+        return _start_anew(smtplib.SMTPDataError(code, text), code, server)
     if code != 250:
         raise smtplib.SMTPSenderRefused(code, text, letter.from_email)
     code, text = server.getreply()
     if code not in (250, 251):
-        refusal: Exception = smtplib.SMTPRecipientsRefused({letter.address: (code, text)})
-        is_data_answered = False
-    else:
+        return _start_anew(smtplib.SMTPRecipientsRefused({letter.address: (code, text)}), code, server)
+    code, text = server.getreply()
+    if code == 354:
+        server.send(letter.raw.replace(b"\r\n.", b"\r\n..") + b".\r\n")
         code, text = server.getreply()
-        if code == 354:
-            server.send(letter.raw.replace(b"\r\n.", b"\r\n..") + b".\r\n")
-            code, text = server.getreply()
-            if code == 250:
-                return None
-        refusal = smtplib.SMTPDataError(code, text)
-        is_data_answered = True
-    # What it has said of this letter counts, whatever becomes of the connection.
+        if code == 250:
+            return None
+    return _start_anew(smtplib.SMTPDataError(code, text), code, server, is_data_answered=True)
+
+
+def _start_anew(refusal: Exception, code: int, server: smtplib.SMTP, *, is_data_answered: bool = False) -> Exception:
+    """What the server has said of this letter counts, whatever becomes of the connection."""
     with suppress(smtplib.SMTPServerDisconnected):
         if code == 421:
             server.close()  # as it does

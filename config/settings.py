@@ -13,6 +13,7 @@ from pathlib import Path
 import dj_database_url
 import dotenv
 from celery.schedules import crontab
+from corsheaders.defaults import default_headers
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
@@ -51,6 +52,7 @@ PORT: int = read("PORT", 8000, port)
 BASE_URL: str = read("BASE_URL", f"http://127.0.0.1:{PORT}", web_address)
 FRONTEND_URL: str = read("FRONTEND_URL", BASE_URL, web_address)
 CORS_ALLOWED_ORIGINS: list[str] = read("CORS_ALLOWED_ORIGINS", [], web_addresses)
+CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match"]
 CORS_EXPOSE_HEADERS = ["ETag", "Retry-After", "Idempotent-Replayed"]
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL.startswith("https://") else []
 
@@ -414,8 +416,8 @@ CELERY_BEAT_SCHEDULE = {
         "task": "payments.tasks.remind_pending_payments",
         "schedule": crontab(hour="9", minute="0"),
     },
-    "forget-idempotency-records": {
-        "task": "payments.tasks.forget_idempotency_records",
+    "forget-old-records": {
+        "task": "payments.tasks.forget_old_records",
         "schedule": crontab(hour="3", minute="40"),
     },
     "process-failed-webhook-events": {

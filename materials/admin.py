@@ -159,7 +159,7 @@ class EnrollmentAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Enrollment, form: Any, change: bool) -> None:
         if change:
-            super().save_model(request, obj, form, change)
+            services.change_enrollment(obj, form.changed_data)
         else:
             granted = services.grant_access(user=obj.user, course=obj.course, source=Enrollment.Source.GRANT)
             obj.pk = granted.pk

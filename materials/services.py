@@ -1,5 +1,6 @@
 """Rules over several rows: enrolling, subscribing, reviewing, announcing changes, keeping the search up to date."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -69,6 +70,7 @@ def grant_access(*, user: User, course: Course, source: str) -> Enrollment:
     enrollment, created = _locked_enrollment(user, course, source, until)
     if not (enrollment.is_open and enrollment.source == Enrollment.Source.PAYMENT):
         enrollment.other_source, enrollment.other_expires_at = "", None
+        until = _later(enrollment.expires_at, until) if enrollment.is_open else until
         return _open(enrollment, created, source=source, expires_at=until)
     # A payment opens it as well. Should that be taken back, this remains.
     enrollment.other_source, enrollment.other_expires_at = source, until
@@ -110,6 +112,12 @@ def close_by_payment(*, user: User, course: Course) -> None:
 ACCESS_FIELDS = ["status", "source", "expires_at", "removed_at", "other_source", "other_expires_at", "updated_at"]
 
 
+def _keep_in_sight(course_id: UUID) -> None:
+    """Bought while it was for sale, paid after it was taken back: a draft is seen by its author alone, and whoever is
+    let in must see it."""
+    Course.objects.filter(pk=course_id, status=Course.Status.DRAFT).update(status=Course.Status.ARCHIVED)
+
+
 def _locked_enrollment(user: User, course: Course, source: str, until: datetime | None) -> tuple[Enrollment, bool]:
     return Enrollment.objects.select_for_update().get_or_create(
         user=user, course=course, defaults={"source": source, "expires_at": until}
@@ -124,12 +132,10 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
 def _open(enrollment: Enrollment, created: bool, *, source: str, expires_at: datetime | None) -> Enrollment:
     """The enrollment is open from now on: counts, and tells whoever enters by it."""
     user, course = enrollment.user, enrollment.course
-    # Bought while it was for sale, paid after it was taken back: a draft is seen by its author alone, and the buyer
-    # must see what they have paid for.
-    Course.objects.filter(pk=course.pk, status=Course.Status.DRAFT).update(status=Course.Status.ARCHIVED)
+    _keep_in_sight(course.pk)
     if created or enrollment.is_revoked:
         Course.objects.filter(pk=course.pk).update(enrollment_count=F("enrollment_count") + 1)
-    enters = created or not enrollment.is_open
+    was_open = not created and enrollment.is_open
     if not created:
         completed = enrollment.completed_at is not None
         enrollment.status = Enrollment.Status.COMPLETED if completed else Enrollment.Status.ACTIVE
@@ -137,7 +143,7 @@ def _open(enrollment: Enrollment, created: bool, *, source: str, expires_at: dat
         enrollment.expires_at = expires_at
         enrollment.removed_at = None
         enrollment.save(update_fields=ACCESS_FIELDS)
-    if enters:
+    if enrollment.is_open and not was_open:
         notify([_enrolled_notification(user, course, enrollment)])
     if not created and enrollment.completed_at is None:
         # The last grade may have come while they were away.
@@ -160,7 +166,17 @@ def _enrolled_notification(user: User, course: Course, enrollment: Enrollment) -
 
 def grant_lesson_access(*, user: User, lesson: Lesson, source: str) -> LessonAccess:
     """Opens one lesson to the user. Safe to call again, and from two places at once."""
+    _keep_in_sight(lesson.course_id)
     return LessonAccess.objects.get_or_create(user=user, lesson=lesson, defaults={"source": source})[0]
+
+
+@transaction.atomic
+def change_enrollment(enrollment: Enrollment, changed: Sequence[str]) -> None:
+    """Saves what an admin has changed of it, and nothing else: a payment may open or close it at the same moment."""
+    current = Enrollment.objects.select_for_update().get(pk=enrollment.pk)
+    enters = current.is_revoked - enrollment.is_revoked if "status" in changed else 0
+    Course.objects.filter(pk=enrollment.course_id).update(enrollment_count=Greatest(F("enrollment_count") + enters, 0))
+    enrollment.save(update_fields=[*changed, "updated_at"])
 
 
 def close_lesson_by_payment(*, user: User, lesson: Lesson) -> None:
@@ -170,7 +186,11 @@ def close_lesson_by_payment(*, user: User, lesson: Lesson) -> None:
 
 def check_may_be_draft(course: Course) -> None:
     """Raises 409 for a course that somebody has paid for: its students would lose sight of it."""
-    if Enrollment.objects.filter(course=course, source=Enrollment.Source.PAYMENT).exists():
+    paid = Enrollment.Source.PAYMENT
+    if (
+        Enrollment.objects.filter(course=course, source=paid).exists()
+        or LessonAccess.objects.filter(lesson__course=course, source=paid).exists()
+    ):
         raise RuleBroken("has_students", _("Somebody has paid for this course. Archive it instead."))
 
 

@@ -21,6 +21,10 @@ from payments.models.coupons import read_code
 from payments.papers import Paper
 from payments.services import books, coupons, refunds, settling, webhooks
 
+REFUND_QUESTION = _(
+    "Is the money of these payments to go back? A full refund closes what was bought; an open request is settled."
+)
+
 
 class WithPaper(ReadOnlyAdmin):
     """Rows of which there is a PDF: a link on the row's page leads to it. Whoever works here sends no token, so the
@@ -73,10 +77,10 @@ class PaymentAdmin(WithPaper):
     @admin.action(description=_("Give money back…"), permissions=["view"])
     def refund(self, request: HttpRequest, queryset: QuerySet[Payment]) -> HttpResponse | None:
         form = RefundForm if queryset.count() == 1 else RefundsForm
-        question = _("Is the money of these payments to go back? A full refund closes what was bought.")
         return ask_first(
-            self, request, queryset, queryset, form, form.refund, title=_("Refund"), question=question, verb=_("Refund")
-        )
+            self, request, queryset, queryset, form, form.refund,
+            title=_("Refund"), question=REFUND_QUESTION, verb=_("Refund"),
+        )  # fmt: skip
 
     @admin.action(description=_("Confirm cash or a transfer…"), permissions=["view"])
     def confirm(self, request: HttpRequest, queryset: QuerySet[Payment]) -> HttpResponse | None:
@@ -112,10 +116,10 @@ class RefundRequestAdmin(ReadOnlyAdmin):
     def refund(self, request: HttpRequest, queryset: QuerySet[RefundRequest]) -> HttpResponse | None:
         payments = Payment.objects.filter(refund_requests__in=queryset.filter(status=RefundRequest.Status.OPEN))
         form = RefundForm if payments.count() == 1 else RefundsForm
-        question = _("Is the money of these payments to go back? A full refund closes what was bought.")
         return ask_first(
-            self, request, queryset, payments, form, form.refund, title=_("Refund"), question=question, verb=_("Refund")
-        )
+            self, request, queryset, payments, form, form.refund,
+            title=_("Refund"), question=REFUND_QUESTION, verb=_("Refund"),
+        )  # fmt: skip
 
     @admin.action(description=_("Decline"), permissions=["view"])
     def decline(self, request: HttpRequest, queryset: QuerySet[RefundRequest]) -> None:

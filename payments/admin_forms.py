@@ -21,7 +21,7 @@ from payments.services import buying, refunds
 class RefundForm(forms.Form):
     reason = forms.ChoiceField(label=_("Reason"), choices=Refund.Reason.choices, initial="requested_by_customer")
     comment = forms.CharField(
-        label=_("In words"), max_length=500, required=False, help_text=_("Needed for “other”: it goes into the books.")
+        label=_("In words"), max_length=500, required=False, help_text=_("Needed for “other”; the buyer may read it.")
     )
     amount = forms.DecimalField(
         label=_("Amount"),

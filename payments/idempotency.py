@@ -9,9 +9,11 @@ import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
+from uuid import uuid5
 
 import orjson
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes
@@ -25,6 +27,9 @@ from payments.models import IdempotencyRecord
 from users.models import User
 
 LONGEST_KEY = 255
+LONGEST_ANSWER = 16 * 1024  # a refusal may repeat what it refuses
+# Refusals of the moment, as a 5xx is: the same request may well be answered otherwise.
+TRY_AGAIN = frozenset({"conflict", "payment_processing", "refund_in_progress"})
 
 PARAMETER = OpenApiParameter(
     "Idempotency-Key",
@@ -49,7 +54,11 @@ def idempotent(handler: Handler) -> Handler:
         key = request.headers.get("Idempotency-Key")
         if key is None:
             return handler(view, request, *args, **kwargs)
-        record = _claim(cast(User, request.user), key, _fingerprint(view, handler, kwargs, request.data))
+        user = cast(User, request.user)
+        fingerprint = _fingerprint(view, handler, kwargs, request)
+        record = _claim(user, key, fingerprint)
+        # The same for the same request, also when its answer was lost and nothing has been kept.
+        request.idempotent_id = uuid5(user.pk, f"{key} {fingerprint}")  # type: ignore[attr-defined]
         if record.status_code is not None:
             return _replay(record.status_code, record.response)
         try:
@@ -58,7 +67,7 @@ def idempotent(handler: Handler) -> Handler:
             try:
                 response = view.handle_exception(error)
             except Exception:
-                record.delete()
+                _mine(record).delete()
                 raise
         _keep(record, response)
         return response
@@ -66,8 +75,10 @@ def idempotent(handler: Handler) -> Handler:
     return answer
 
 
-def _fingerprint(view: APIView, handler: Handler, path: dict[str, Any], body: Any) -> str:
-    asked = [type(view).__qualname__, handler.__name__, path, body]
+def _fingerprint(view: APIView, handler: Handler, path: dict[str, Any], request: Request) -> str:
+    """Of the operation, the body, and the caller's rank: whoever is no admin any more is not answered as one."""
+    rank = cast(User, request.user).is_staff
+    asked = [type(view).__qualname__, handler.__name__, path, request.data, rank]
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -88,18 +99,25 @@ def _claim(user: User, key: str, fingerprint: str) -> IdempotencyRecord:
         raise RuleBroken("idempotency_key_reused", _("This key came with another request before."), status_code=422)
     if record.status_code is None:
         abandoned = records.filter(status_code__isnull=True, leased_until__lt=now)
-        if not abandoned.update(leased_until=now + IdempotencyRecord.LEASE, updated_at=now):
+        record.leased_until = now + IdempotencyRecord.LEASE
+        if not abandoned.update(leased_until=record.leased_until, updated_at=now):
             raise RuleBroken("idempotency_key_in_use", _("A request with this key is being answered."), wait=1)
     return record
 
 
+def _mine(record: IdempotencyRecord) -> QuerySet[IdempotencyRecord]:
+    """The row, unless another request has taken it over."""
+    return IdempotencyRecord.objects.filter(pk=record.pk, leased_until=record.leased_until, status_code__isnull=True)
+
+
 def _keep(record: IdempotencyRecord, response: Response) -> None:
-    if response.status_code >= 500:
-        record.delete()
+    body = JSONRenderer().render(response.data)
+    if response.status_code >= 500 or response.data.get("code") in TRY_AGAIN or len(body) > LONGEST_ANSWER:
+        _mine(record).delete()
         return
-    IdempotencyRecord.objects.filter(pk=record.pk).update(
+    _mine(record).update(
         status_code=response.status_code,
-        response=JSONRenderer().render(response.data).decode(),
+        response=body.decode(),
         updated_at=timezone.now(),
     )
 

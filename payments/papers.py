@@ -42,7 +42,8 @@ def render_receipt(payment: Payment, refunds: list[Refund], disputes: list[Dispu
     def draw(sheet: "Sheet") -> None:
         sheet.head(_("Receipt No. %(number)s") % {"number": payment.receipt_number}, payment.payment_date)
         _draw_buyer(sheet, payment)
-        sheet.row(_("Payment method"), payment.get_payment_method_display())
+        if payment.amount:
+            sheet.row(_("Payment method"), payment.get_payment_method_display())
         sheet.row(_("Reference"), payment.reference)
         _draw_item(sheet, payment)
         if payment.discount:

@@ -21,7 +21,7 @@ class RefundSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Refund
-        fields = ("id", "amount", "reason", "status", "credit_note_number", "created_at")
+        fields = ("id", "amount", "reason", "comment", "status", "credit_note_number", "created_at")
         read_only_fields = fields
 
 
@@ -62,13 +62,23 @@ class PaymentSerializer(serializers.ModelSerializer):
         return {**data, "payment_url": payment.payment_url or None if is_open else None}
 
 
+class RefundRequestSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = RefundRequest
+        fields = ("id", "payment", "reason", "status", "created_at", "decided_at")
+        read_only_fields = ("payment", "status", "decided_at")
+
+
 class PaymentDetailSerializer(PaymentSerializer):
-    """The same with its refunds, the newest first."""
+    """The same with its refunds and the buyer's requests for one, the newest first. Until `refundable_until` one may be
+    asked for; null: of this payment none."""
 
     refunds = RefundSerializer(many=True, read_only=True)
+    refund_requests = RefundRequestSerializer(many=True, read_only=True)
+    refundable_until = serializers.DateTimeField(read_only=True, allow_null=True)
 
     class Meta(PaymentSerializer.Meta):
-        fields = (*PaymentSerializer.Meta.fields, "refunds")
+        fields = (*PaymentSerializer.Meta.fields, "refunds", "refund_requests", "refundable_until")
         read_only_fields = fields
 
 
@@ -184,13 +194,6 @@ class RefundCreateSerializer(serializers.Serializer):
         max_digits=10, decimal_places=2, min_value=Decimal("0.01"), required=False, allow_null=True, default=None
     )
     reason = serializers.CharField(max_length=500)
-
-
-class RefundRequestSerializer(serializers.ModelSerializer):
-    class Meta:
-        model = RefundRequest
-        fields = ("id", "payment", "reason", "status", "created_at", "decided_at")
-        read_only_fields = ("payment", "status", "decided_at")
 
 
 class CodeField(serializers.CharField):

@@ -1,9 +1,12 @@
 """Background entry points. Each may run twice, at once, or be killed at any line."""
 
+from contextlib import suppress
+
 from celery import shared_task
 from django.conf import settings
 
 from payments import idempotency
+from payments.gateway import RefundRefused
 from payments.models import Refund, WebhookEvent
 from payments.services import reconciling, refunds, webhooks
 
@@ -36,7 +39,8 @@ def fetch_missed_events() -> int:
 @shared_task
 def send_refund(refund_id: str) -> None:
     """A refund that nobody waits for."""
-    refunds.send_refund(Refund.objects.select_related("payment").get(pk=refund_id))
+    with suppress(RefundRefused):  # the admins have been told
+        refunds.send_refund(Refund.objects.select_related("payment").get(pk=refund_id))
 
 
 @shared_task
@@ -46,6 +50,6 @@ def remind_pending_payments() -> int:
 
 
 @shared_task
-def forget_idempotency_records() -> int:
-    """Daily: answers that nobody asks for again."""
-    return idempotency.forget()
+def forget_old_records() -> int:
+    """Daily: answers that nobody asks for again, and events that were done a month ago."""
+    return idempotency.forget() + webhooks.forget()

@@ -111,6 +111,12 @@ def _may_get_a_letter(user: User) -> bool:
     return letters.count() < RESET_LETTERS_PER_HOUR
 
 
+def greeted(user: User) -> str:
+    """The name, for a greeting: not before the address is known to be theirs, so that nobody writes to a stranger
+    through it."""
+    return f", {user.first_name}" if user.first_name and user.email_verified_at else ""
+
+
 def _reset_letter(user: User) -> Notification:
     with translation.override(user.language):
         return _letter(
@@ -122,7 +128,7 @@ def _reset_letter(user: User) -> Notification:
                 "you, do nothing: your password stays as it is.\n\nTo set a new password, open this page within two "
                 "hours:"
             )
-            % {"name": f", {user.first_name}" if user.first_name else ""},
+            % {"name": greeted(user)},
         )
 
 
@@ -145,7 +151,7 @@ def change_email(*, user: User, email: str) -> None:
                 "we have sent there is confirmed.\n\nIf it was not you who asked for that, set a new password now: "
                 "that stops it."
             )
-            % {"name": f", {user.first_name}" if user.first_name else "", "email": user.pending_email},
+            % {"name": greeted(user), "email": user.pending_email},
             email_to=user.email,
         )
     notify([told])
@@ -199,7 +205,7 @@ def _changed_letter(user: User, address: str) -> Notification:
             Notification.EMAIL_CHANGED,
             _("Your email has changed"),
             _("Hello%(name)s!\n\nThe email of your account is %(email)s now. No more letters come here.")
-            % {"name": f", {user.first_name}" if user.first_name else "", "email": address},
+            % {"name": greeted(user), "email": address},
             email_to=user.email,
         )
 

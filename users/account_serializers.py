@@ -9,6 +9,7 @@ from rest_framework.fields import empty
 
 from common.addresses import client_address
 from common.errors import invalid
+from common.mail import validate_plain_address
 from common.schema import problems
 from users import account, keys, services
 from users.models import User
@@ -84,7 +85,7 @@ class PasswordResetConfirmSerializer(serializers.Serializer):
 
 
 class EmailChangeSerializer(_AsksForPassword):
-    email = serializers.EmailField(write_only=True, max_length=254)
+    email = serializers.EmailField(write_only=True, max_length=254, validators=[validate_plain_address])
     password = PasswordField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from social_core.utils import setting_name
 from social_django.strategy import DjangoStrategy
 
 from common.errors import RuleBroken, ServiceUnavailable
+from common.mail import validate_plain_address
 from users.models import SocialAccount, User
 
 logger = logging.getLogger(__name__)
@@ -200,6 +201,9 @@ def complete(provider: str, *, code: str, state: str, device_id: str, user: User
             raise AuthResponseError(backend, code="invalid_claim", claim="id", stage="user_info")
     except SocialAuthBaseException as error:
         raise _refusal(provider, error) from error
+    except (ValueError, RecursionError) as error:  # what no JSON of theirs should hold
+        logger.warning("%s: %r", provider, error)
+        raise ProviderUnavailable from error
     email, first_name, last_name = (response.get(name) for name in backend.told)
     email = _address(email)
     return Profile(
@@ -257,6 +261,7 @@ def _address(value: Any) -> str:
         return ""
     try:
         EmailValidator()(value)
+        validate_plain_address(value)
     except ValidationError:
         return ""
     return value

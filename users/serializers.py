@@ -13,6 +13,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from common.fields import OptionalBooleanField
+from common.mail import validate_plain_address
 from common.uploads import ImageField
 from users import services, tokens
 from users.models import User
@@ -62,7 +63,7 @@ def check_username_is_free(username: str | None, *, except_for: User | None = No
     ]
 )
 class RegisterSerializer(serializers.ModelSerializer):
-    email = serializers.EmailField(max_length=254)
+    email = serializers.EmailField(max_length=254, validators=[validate_plain_address])
     password = PasswordField()
     username = UsernameField()
     role = serializers.ChoiceField(choices=[User.Role.STUDENT, User.Role.TEACHER], default=User.Role.STUDENT)

@@ -8,7 +8,7 @@ from rest_framework_simplejwt.exceptions import InvalidToken
 from common.errors import RuleBroken
 from common.ids import new_id
 from users import providers, tokens
-from users.account import send_verification
+from users.account import greeted, send_verification
 from users.guessing import remember
 from users.models import Notification, SocialAccount, User
 from users.notifications import notify
@@ -120,7 +120,7 @@ def _tell_of_new_way_in(user: User, provider: str) -> None:
                 "linked it, unlink it in your profile and set a new password now."
             )
             % {
-                "name": f", {user.first_name}" if user.first_name else "",
+                "name": greeted(user),
                 "provider": SocialAccount.Provider(provider).label,
             },
             in_app=False,

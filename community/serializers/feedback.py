@@ -3,6 +3,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from common.mail import validate_plain_address
 from community.models import Feedback
 
 
@@ -27,6 +28,7 @@ class FeedbackFormSerializer(serializers.ModelSerializer):
         model = Feedback
         fields = ("id", "name", "email", "subject", "message", "status", "created_at")
         read_only_fields = ("status",)
+        extra_kwargs = {"email": {"validators": [validate_plain_address]}}
 
 
 class FeedbackSerializer(serializers.ModelSerializer):

@@ -21,6 +21,9 @@ from users.notifications import notify
 logger = logging.getLogger(__name__)
 
 LETTERS_PER_RUN = 500
+REFUSALS = (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError)
+# What the standard library raises at addresses that it cannot write.
+UNSENDABLE = (ValueError, LookupError, AttributeError)
 
 
 @transaction.atomic
@@ -93,7 +96,7 @@ def _send(answer: FeedbackAnswer) -> int:
     try:
         with get_connection() as mail:
             _letter(answer, mail).send()
-    except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError, ValueError) as error:
+    except (*REFUSALS, *UNSENDABLE) as error:
         mine.update(
             attempts=attempts,
             is_refused=is_refused_for_good(error) or attempts >= FeedbackAnswer.MAX_ATTEMPTS,

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import Q
@@ -47,6 +47,10 @@ class WebhookEvent(Row):
 
     def __str__(self) -> str:
         return f"{self.type} {self.stripe_event_id}"
+
+    def is_due(self, now: datetime) -> bool:
+        """One that has failed waits a minute longer after each attempt: a hundred take three days and a half."""
+        return now >= self.received_at + self.GRACE * (self.attempts + 1) * (self.attempts + 2) / 2
 
     def note_processed(self) -> None:
         """It is done; noting it again changes nothing."""

@@ -1,6 +1,7 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -38,6 +39,10 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
     def that_were_paid(self) -> "PaymentQuerySet":
         """Those whose money came in, whatever became of it."""
         return self.exclude(status__in=Payment.UNPAID)
+
+    def that_open_now(self) -> "PaymentQuerySet":
+        """By `Payment.opens_now`."""
+        return self.that_open().filter(Q(access_until__isnull=True) | Q(access_until__gt=timezone.now()))
 
     def to_reconcile(self, before: datetime) -> "PaymentQuerySet":
         """Card payments that have been pending since before the moment."""
@@ -168,6 +173,13 @@ class Payment(EditableRow):
     @property
     def opens_now(self) -> bool:
         return self.opens and (self.access_until is None or self.access_until > timezone.now())
+
+    @property
+    def refundable_until(self) -> datetime | None:
+        """Until when its buyer may ask for a refund; None of what gives nothing back."""
+        if not self.opens or self.amount == 0:
+            return None
+        return self.payment_date + timedelta(days=settings.REFUND_WINDOW_DAYS)
 
     @property
     def is_taken_by_stripe(self) -> bool:

@@ -97,7 +97,7 @@ class RefundRequest(EditableRow):
     """Somebody asks for their money back; an admin decides."""
 
     class Status(models.TextChoices):
-        OPEN = "open", _("Open")
+        OPEN = "open", _("Undecided")
         APPROVED = "approved", _("Approved")
         DECLINED = "declined", _("Declined")
 
@@ -133,7 +133,7 @@ class Dispute(EditableRow):
     """The buyer's bank has taken the money back until it is decided who is right."""
 
     class Status(models.TextChoices):
-        OPEN = "open", _("Open")
+        OPEN = "open", _("Undecided")
         WON = "won", _("Won")
         LOST = "lost", _("Lost")
 

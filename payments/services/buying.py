@@ -69,7 +69,8 @@ def check_may_buy(user: User, item: Course | Lesson) -> None:
     owned = enrollment is not None and enrollment.is_open
     if isinstance(item, Lesson):
         owned = owned or item.accesses.filter(user=user).exists()
-    if owned:
+    # Paid for and closed by an admin: paying again would not open it, either.
+    if owned or Payment.objects.for_item(user, item).that_open_now().exists():
         raise RuleBroken("already_owned", _("You own this already."))
     if Dispute.objects.filter(payment__in=Payment.objects.for_item(user, item), status=Dispute.Status.OPEN).exists():
         raise RuleBroken("payment_disputed", _("Your bank disputes your payment for this: wait for its decision."))
@@ -165,11 +166,12 @@ def _overtaken() -> RuleBroken:
 
 
 def confirm_payment(*, payment: Payment, reference: str, admin: User) -> Payment:
-    """Cash or a transfer has arrived: an admin says so, and by what. Raises RuleBroken for what awaits no money."""
+    """Cash or a transfer has arrived, if only after its buyer chose another way: an admin says so, and by what. Raises
+    RuleBroken for what awaits no money."""
     with settling.locked(payment.pk) as (payment, siblings):
         if payment.payment_method == Payment.Method.CARD:
             raise RuleBroken("paid_by_card", _("Stripe says when a card has paid."))
-        if payment.status != Payment.Status.PENDING:
+        if payment.status not in {Payment.Status.PENDING, Payment.Status.CANCELED}:
             raise RuleBroken("not_pending", _("This payment does not await money."))
         if any(other.opens_now for other in siblings if other != payment):
             raise RuleBroken("already_owned", _("Another payment has opened it: give this money back."))

@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 ABANDONED_AFTER = timedelta(days=1)
 # Cash or a transfer that is awaited for longer than this is asked about.
 REMIND_AFTER = timedelta(days=7)
+CLOSE_AFTER = timedelta(days=30)
 
 
 def reconcile(*, before_minutes: int) -> int:
@@ -35,7 +36,7 @@ def reconcile(*, before_minutes: int) -> int:
 def _reconcile_one(payment: Payment, now: datetime) -> bool:
     if payment.stripe_session_id:
         payment = settling.refresh(payment)
-        is_owned = Payment.objects.for_item(payment.user, payment.item).that_open().exists()
+        is_owned = Payment.objects.for_item(payment.user, payment.item).that_open_now().exists()
         if payment.status == Payment.Status.PENDING and is_owned:
             # An earlier payment, thought to be over, was paid after all: nobody should pay this one as well.
             buying.close_payment(payment)
@@ -48,10 +49,16 @@ def _reconcile_one(payment: Payment, now: datetime) -> bool:
 
 
 def remind() -> int:
-    """Tells buyers and admins, once, of cash and transfers that have been awaited for a week. Says of how many."""
-    waiting = Payment.objects.filter(status=Payment.Status.PENDING, created_at__lt=timezone.now() - REMIND_AFTER)
+    """Tells buyers and admins, once, of cash and transfers that have been awaited for a week. Says of how many.
+
+    After a month they are closed, so that they keep no coupon and no old price; what comes after all can be confirmed.
+    """
+    now = timezone.now()
+    cash = Payment.objects.filter(status=Payment.Status.PENDING).exclude(payment_method=Payment.Method.CARD)
+    cash.filter(created_at__lt=now - CLOSE_AFTER).update(status=Payment.Status.CANCELED, updated_at=now)
+    waiting = cash.filter(created_at__lt=now - REMIND_AFTER)
     reminded = 0
-    for payment in list(waiting.exclude(payment_method=Payment.Method.CARD).select_related("user")):
+    for payment in list(waiting.select_related("user")):
         telling.tell_buyer_that_it_waits(payment)
         telling.tell_admins_that_it_waits(payment)
         reminded += 1

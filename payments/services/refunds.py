@@ -19,6 +19,8 @@ from users.models import User
 
 # A refund that is this old and was not sent was cut off.
 SEND_AFTER = timedelta(minutes=1)
+# So long at least Stripe remembers an idempotency key.
+KEY_LIFETIME = timedelta(hours=23)
 
 
 def refund_payment(
@@ -30,7 +32,9 @@ def refund_payment(
     Raises RuleBroken for a payment with nothing to give back, a 400 on `amount` for more than is left, and
     StripeUnavailable, after which the same call, or the sweeper, goes on with the same refund.
     """
-    refund = _standing_refund(payment, amount) or _new_refund(payment, amount, reason, admin, refund_id or new_id())
+    known = payment.refunds.filter(pk=refund_id).select_related("payment").first() if refund_id else None
+    refund = known or _standing_refund(payment, amount)
+    refund = refund or _new_refund(payment, amount, reason, admin, refund_id or new_id())
     if refund.payment.is_taken_by_stripe:
         send_refund(refund)
     payment.refresh_from_db()
@@ -40,14 +44,20 @@ def refund_payment(
 def _standing_refund(payment: Payment, amount: Decimal | None) -> Refund | None:
     """One that was asked for, and of which it is not known whether Stripe has heard."""
     waiting = Refund.objects.to_send().filter(payment=payment).select_related("payment").first()
-    if waiting is None or amount in {None, waiting.amount}:
+    if waiting is None:
+        return None
+    others = payment.refunds.standing().exclude(pk=waiting.pk)
+    left = payment.amount - sum(refund.amount for refund in others)
+    if waiting.amount == (left if amount is None else amount):
         return waiting
     raise RuleBroken("refund_in_progress", _("Another refund of this payment is on its way. Try again soon."))
 
 
 def _new_refund(payment: Payment, amount: Decimal | None, reason: str, admin: User, refund_id: UUID) -> Refund:
     with settling.locked(payment.pk) as (payment, siblings):
-        if known := payment.refunds.filter(pk=refund_id).first():
+        if known := Refund.objects.filter(pk=refund_id).select_related("payment").first():
+            if known.payment_id != payment.pk:
+                raise RuleBroken("conflict", _("This is a refund of another payment."))
             return known
         if not payment.opens:
             raise RuleBroken("not_refundable", _("Nothing of this payment can be given back."))
@@ -77,15 +87,23 @@ def _new_refund(payment: Payment, amount: Decimal | None, reason: str, admin: Us
 
 def send_refund(refund: Refund) -> None:
     """Asks Stripe for the refund and notes its answer. Safe to run twice, and at once."""
+    if refund.created_at < timezone.now() - KEY_LIFETIME:
+        settling.refresh(refund.payment)  # Stripe may have done it, and forgotten the key since
+        refund.refresh_from_db()
     if refund.status != Refund.Status.PENDING or refund.stripe_refund_id:
         return
     try:
         answer = gateway.create_refund(refund)
     except gateway.RefundRefused as error:
-        Refund.objects.to_send().filter(pk=refund.pk).update(
-            status=Refund.Status.FAILED, error=str(error.detail)[:255], updated_at=timezone.now()
-        )
-        settling.refresh(refund.payment)  # somebody may have given it back at Stripe's dashboard
+        # First, what has been given back already: this one, maybe, or another at Stripe's dashboard.
+        settling.refresh(refund.payment)
+        with transaction.atomic():
+            if (
+                Refund.objects.to_send()
+                .filter(pk=refund.pk)
+                .update(status=Refund.Status.FAILED, error=str(error.detail)[:255], updated_at=timezone.now())
+            ):
+                telling.tell_admins_of_failed_refund(refund)
         raise
     with settling.locked(refund.payment_id) as (payment, siblings):
         current = Refund.objects.get(pk=refund.pk)
@@ -105,7 +123,7 @@ def send_waiting_refunds() -> int:
         except gateway.StripeUnavailable:
             break  # the next run goes on
         except gateway.RefundRefused:
-            telling.tell_admins_of_failed_refund(refund)
+            continue  # the admins have been told
     return sent
 
 
@@ -116,9 +134,9 @@ def send_waiting_refunds() -> int:
 def request_refund(*, payment: Payment, reason: str) -> RefundRequest:
     """A buyer asks for their money back. Raises RuleBroken outside `REFUND_WINDOW_DAYS`, and while one is open."""
     payment = Payment.objects.select_for_update().get(pk=payment.pk)
-    if not payment.opens or payment.amount == 0:
+    if payment.refundable_until is None:
         raise RuleBroken("not_refundable", _("Nothing of this payment can be given back."))
-    if payment.payment_date < timezone.now() - timedelta(days=settings.REFUND_WINDOW_DAYS):
+    if payment.refundable_until < timezone.now():
         days = {"days": settings.REFUND_WINDOW_DAYS}
         raise RuleBroken("refund_window_closed", _("A refund can be asked for within %(days)s days.") % days)
     if payment.refund_requests.filter(status=RefundRequest.Status.OPEN).exists():

@@ -104,7 +104,9 @@ def locked(payment_id: UUID) -> Iterator[tuple[Payment, list[Payment]]]:
             user_id=known.user_id, paid_course_id=known.paid_course_id, paid_lesson_id=known.paid_lesson_id
         )
         siblings = list(same.select_for_update(of=("self",)).select_related("user", "coupon").order_by("pk"))
-        yield next(payment for payment in siblings if payment.pk == payment_id), siblings
+        payment = next(one for one in siblings if one.pk == payment_id)
+        yield payment, siblings
+        _number_papers(payment)
 
 
 def _succeed(payment: Payment, siblings: list[Payment], session: Session) -> None:
@@ -115,6 +117,9 @@ def _succeed(payment: Payment, siblings: list[Payment], session: Session) -> Non
             payment.pk, payment.amount, payment.currency, session.id, session.amount, session.currency,
         )  # fmt: skip
         telling.tell_admins_of_mismatch(payment, session)
+        if sum(refund.amount for refund in session.refunds if refund.status in Refund.STANDING) >= session.amount:
+            payment.status = Payment.Status.FAILED  # the person has given it back
+            payment.save(update_fields=["status", "updated_at"])
         return
     payment.stripe_payment_intent_id = session.payment_intent
     is_duplicate = any(other.opens_now for other in siblings if other != payment)
@@ -132,15 +137,28 @@ def mark_paid(payment: Payment, siblings: list[Payment]) -> None:
     payment.status = Payment.Status.SUCCEEDED
     payment.payment_date = timezone.now()
     payment.access_until = materials.end_of_access(payment.paid_course) if payment.paid_course else None
-    payment.receipt_number = draw_number(RECEIPTS)
     payment.save(
         update_fields=[
-            "status", "payment_date", "access_until", "receipt_number", "stripe_payment_intent_id", "reference",
+            "status", "payment_date", "access_until", "stripe_payment_intent_id", "reference",
             "confirmed_by", "updated_at",
         ]
     )  # fmt: skip
     sync_access(payment, siblings)
     telling.tell_buyer_of_success(payment)
+
+
+def _number_papers(payment: Payment) -> None:
+    """A receipt for money that has come, a credit note for money that goes back. At the end: whoever holds a series
+    must not wait for anybody's course."""
+    if payment.is_unpaid:
+        return
+    if not payment.receipt_number:
+        payment.receipt_number = draw_number(RECEIPTS)
+        payment.save(update_fields=["receipt_number", "updated_at"])
+    if payment.refunded_amount:
+        for refund in payment.refunds.accepted().filter(credit_note_number="").order_by("accepted_at", "pk"):
+            refund.credit_note_number = draw_number(CREDIT_NOTES)
+            refund.save(update_fields=["credit_note_number", "updated_at"])
 
 
 def draw_number(series: str) -> str:
@@ -176,7 +194,6 @@ def note_refund(refund: Refund, *, stripe_refund_id: str, status: str) -> None:
         refund.status = status  # the bank sent the money back
     if refund.status in Refund.STANDING and refund.accepted_at is None:
         refund.accepted_at = timezone.now()
-        refund.credit_note_number = draw_number(CREDIT_NOTES)
         RefundRequest.objects.filter(payment=refund.payment_id, status=RefundRequest.Status.OPEN).update(
             status=RefundRequest.Status.APPROVED,
             decided_by=refund.created_by_id,
@@ -187,6 +204,8 @@ def note_refund(refund: Refund, *, stripe_refund_id: str, status: str) -> None:
     refund.save()
     if refund.status in {Refund.Status.FAILED, Refund.Status.CANCELED}:
         telling.tell_admins_of_failed_refund(refund)
+        if refund.accepted_at is not None:
+            telling.tell_buyer_of_failed_refund(refund)
 
 
 def _note_dispute(payment: Payment, said: StripeDispute) -> None:
@@ -197,13 +216,13 @@ def _note_dispute(payment: Payment, said: StripeDispute) -> None:
         dispute.status = said.status
         dispute.closed_at = closed_at
         dispute.save(update_fields=["status", "closed_at", "updated_at"])
-    if created:
-        telling.tell_admins_of_dispute(payment, dispute)
+    dispute.payment = payment
+    telling.tell_of_dispute(dispute)
 
 
 def update_standing(payment: Payment, siblings: list[Payment]) -> None:
     """Derives the status of a paid payment from its refunds and disputes, and opens or closes what it bought."""
-    given_back = payment.refunds.standing().filter(accepted_at__isnull=False).aggregate(sum=Sum("amount"))["sum"]
+    given_back = payment.refunds.accepted().aggregate(sum=Sum("amount"))["sum"]
     refunded = given_back or Decimal(0)
     if payment.disputes.filter(status__in=Dispute.CLOSING).exists():
         status = Payment.Status.DISPUTED

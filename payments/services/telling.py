@@ -39,6 +39,39 @@ def tell_buyer_of_refund(refund: Refund) -> None:
     _tell_buyer(refund.payment, kind, text, f"payment_refunded:{refund.pk}", amount=refund.amount)
 
 
+def tell_buyer_of_failed_refund(refund: Refund) -> None:
+    def text() -> tuple[str, str]:
+        return (
+            _("Your refund did not go through: “%(title)s”"),
+            _("Your bank sent %(amount)s %(currency)s back to us. We will find another way and write to you."),
+        )
+
+    kind = Notification.Kind.PAYMENT_REFUNDED
+    _tell_buyer(refund.payment, kind, text, f"refund_failed_for_buyer:{refund.pk}", amount=refund.amount)
+
+
+def tell_of_dispute(dispute: Dispute) -> None:
+    """Buyer and admins, as it is opened and as it is closed."""
+    texts = {
+        Dispute.Status.OPEN: lambda: (
+            _("A dispute: “%(title)s”"),
+            _("The buyer's bank disputes %(amount)s %(currency)s. Until it is decided, access is suspended."),
+        ),
+        Dispute.Status.WON: lambda: (
+            _("A dispute is over: “%(title)s”"),
+            _("The payment of %(amount)s %(currency)s stands, and so does access."),
+        ),
+        Dispute.Status.LOST: lambda: (
+            _("A dispute is over: “%(title)s”"),
+            _("The bank has given %(amount)s %(currency)s back to the buyer. Access is closed."),
+        ),
+    }
+    key = f"dispute:{dispute.pk}:{dispute.status}"
+    text = texts[Dispute.Status(dispute.status)]
+    _tell_admins(dispute.payment, text, key, amount=dispute.amount)
+    _tell_buyer(dispute.payment, Notification.Kind.ANNOUNCEMENT, text, f"{key}:buyer", amount=dispute.amount)
+
+
 def tell_buyer_of_decline(payment: Payment, request_id: object) -> None:
     def text() -> tuple[str, str]:
         return (
@@ -70,7 +103,8 @@ def tell_admins_of_request(payment: Payment, request_id: object) -> None:
     def text() -> tuple[str, str]:
         return _("A refund is asked for: “%(title)s”"), _("Somebody wants %(amount)s %(currency)s back. Please decide.")
 
-    _tell_admins(payment, text, f"refund_requested:{request_id}")
+    left = payment.amount - payment.refunded_amount
+    _tell_admins(payment, text, f"refund_requested:{request_id}", amount=left)
 
 
 def tell_admins_of_duplicate(payment: Payment) -> None:
@@ -81,16 +115,6 @@ def tell_admins_of_duplicate(payment: Payment) -> None:
         )
 
     _tell_admins(payment, text, f"payment_duplicate:{payment.pk}")
-
-
-def tell_admins_of_dispute(payment: Payment, dispute: Dispute) -> None:
-    def text() -> tuple[str, str]:
-        return (
-            _("A dispute: “%(title)s”"),
-            _("The buyer's bank disputes %(amount)s %(currency)s. Until it is decided, access is suspended."),
-        )
-
-    _tell_admins(payment, text, f"dispute:{dispute.pk}", amount=dispute.amount)
 
 
 def tell_admins_of_failed_refund(refund: Refund) -> None:

@@ -1,10 +1,11 @@
 """The inbox of Stripe's events: each is done once, and what failed is tried again."""
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import DataError, transaction
 from django.utils import timezone
 
 from payments import gateway
@@ -36,6 +37,7 @@ INTENT_EVENTS = frozenset(
 )
 # For so long Stripe tries to deliver an event; what it did not deliver by then is asked for.
 MISSED_WITHIN = timedelta(days=3)
+KEPT = timedelta(days=30)
 
 
 def process_event(event: WebhookEvent) -> None:
@@ -49,7 +51,7 @@ def process_event(event: WebhookEvent) -> None:
     about = event.payload["data"]["object"] if event.type in SESSION_EVENTS | INTENT_EVENTS else {}
     if event.type in SESSION_EVENTS:
         settling.settle_session(about["id"], event=event)
-    elif event.type in INTENT_EVENTS and about["payment_intent"]:
+    elif event.type in INTENT_EVENTS and about.get("payment_intent"):
         settling.settle_intent(about["payment_intent"], event=event)
     event.note_processed()  # where nothing of ours was concerned
 
@@ -66,8 +68,13 @@ def try_event(event: WebhookEvent) -> bool:
 
 def process_failed_events() -> int:
     """Tries the events again that failed or were cut off; says how many came through."""
+    now = timezone.now()
+    return _process_all(event for event in list(WebhookEvent.objects.failed()) if event.is_due(now))
+
+
+def _process_all(events: Iterable[WebhookEvent]) -> int:
     done = 0
-    for event in list(WebhookEvent.objects.failed()):
+    for event in events:
         try:
             process_event(event)
             done += 1
@@ -85,16 +92,36 @@ def fetch_missed_events() -> int:
         missed = gateway.undelivered_events(SESSION_EVENTS | INTENT_EVENTS, timezone.now() - MISSED_WITHIN)
     except gateway.StripeUnavailable:
         return 0  # the next run goes on
-    taken = [take_event(payload) for payload in missed]
-    return sum(try_event(event) for event in taken if event.processed_at is None)
+    taken = [event for payload in missed if (event := _take_missed(payload)) and event.processed_at is None]
+    return _process_all(taken)
+
+
+def _take_missed(payload: dict[str, Any]) -> WebhookEvent | None:
+    try:
+        return take_event(payload)
+    except (DataError, ValueError):
+        logger.exception("Event %s cannot be kept", payload.get("id"))
+        return None
 
 
 def take_event(payload: dict[str, Any]) -> WebhookEvent:
-    """Keeps the event under its id; one that has come before is the row that stands."""
+    """Keeps the event under its id, with what is used of it; one that has come before is the row that stands."""
+    about = (payload.get("data") or {}).get("object") if isinstance(payload.get("data"), dict) else None
+    used = _texts(about, "id", "object", "payment_intent") if isinstance(about, dict) else None
+    payload = {"id": payload["id"], "type": payload["type"], "data": {"object": used}}
     with transaction.atomic():
         return WebhookEvent.objects.get_or_create(
             stripe_event_id=payload["id"], defaults={"type": payload["type"], "payload": payload}
         )[0]
+
+
+def _texts(about: dict[str, Any], *names: str) -> dict[str, str]:
+    return {name: about[name] for name in names if isinstance(about.get(name), str)}
+
+
+def forget() -> int:
+    """Deletes events that were done a month ago; says how many."""
+    return WebhookEvent.objects.filter(processed_at__lt=timezone.now() - KEPT).delete()[0]
 
 
 def _note_failure(event: WebhookEvent, error: Exception) -> None:

@@ -392,3 +392,35 @@ def test_another_session_in_its_name_is_not_taken(api, pending, student, course,
 
     assert answer.status_code == 404
     assert traces(student, course) == NOT_BOUGHT
+
+
+def test_whoever_was_shut_out_does_not_buy_their_way_in(buyer, pending, course, stripe):
+    """An admin has closed what is paid for: another payment would go back by itself and leave it open."""
+    pay(pending.payment_url)
+    by_status(buyer, pending)
+    Enrollment.objects.update(status="revoked")
+
+    answer = buyer.post("/api/payments/", {"paid_course": course.pk})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "already_owned")
+
+
+def test_a_course_with_a_lesson_that_was_sold_is_not_taken_back(buyer, client_for, lesson_for_sale, stripe):
+    opened = buyer.post("/api/payments/", {"paid_lesson": lesson_for_sale.pk}).json()
+    pay(opened["payment_url"])
+    buyer.get(f"/api/payments/{opened['payment_id']}/status/")
+
+    answer = client_for("teacher").patch(f"/api/courses/{lesson_for_sale.course_id}/", {"status": "draft"})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "has_students")
+    assert buyer.get(f"/api/lessons/{lesson_for_sale.pk}/").status_code == 200
+
+
+def test_a_lesson_that_is_paid_after_its_course_was_taken_back_is_seen(buyer, lesson_for_sale, stripe):
+    opened = buyer.post("/api/payments/", {"paid_lesson": lesson_for_sale.pk}).json()
+    Course.objects.update(status="draft")
+    pay(opened["payment_url"])
+
+    buyer.get(f"/api/payments/{opened['payment_id']}/status/")
+
+    assert buyer.get(f"/api/lessons/{lesson_for_sale.pk}/").status_code == 200

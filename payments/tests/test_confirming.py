@@ -62,13 +62,26 @@ def test_stripe_confirms_cards(boss, pending):
     assert (answer.status_code, answer.json()["code"]) == (409, "paid_by_card")
 
 
-@pytest.mark.parametrize("status", [status for status in Payment.Status.values if status != "pending"])
+@pytest.mark.parametrize(
+    "status", [status for status in Payment.Status.values if status not in {"pending", "canceled"}]
+)
 def test_what_awaits_no_money(boss, student, course, status):
     payment = PaymentFactory(user=student, paid_course=course, payment_method="cash", status=status)
 
     answer = boss.post(url(payment), REFERENCE)
 
     assert (answer.status_code, answer.json()["code"]) == (409, "not_pending")
+
+
+def test_money_that_comes_after_another_way_was_chosen(buyer, boss, cash, course, stripe):
+    """A transfer was on its way when its buyer thought of a card."""
+    buyer.post("/api/payments/", {"paid_course": course.pk})
+    cash.refresh_from_db()
+    assert cash.status == "canceled"
+
+    answer = boss.post(url(cash), REFERENCE)
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "succeeded")
 
 
 def test_bought_otherwise_meanwhile(boss, cash, student, course):
@@ -105,6 +118,16 @@ def test_reminders(cash, student, admin, days, reminders):
     for person in (student, admin):
         told = Notification.objects.filter(recipient=person, dedup_key__startswith="payment_waits")
         assert told.count() == reminders
+
+
+def test_after_a_month_it_keeps_no_place(cash, boss, student, course):
+    Payment.objects.update(created_at=timezone.now() - timedelta(days=31))
+
+    tasks.remind_pending_payments()
+
+    cash.refresh_from_db()
+    assert cash.status == "canceled"
+    assert boss.post(url(cash), REFERENCE).status_code == 200
 
 
 @pytest.mark.parametrize("changes", [{"status": "succeeded"}, {"payment_method": "card"}])

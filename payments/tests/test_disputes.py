@@ -5,7 +5,7 @@ import pytest
 from materials.models import Enrollment
 from materials.services import grant_access
 from payments import gateway
-from payments.models import Dispute
+from payments.models import Dispute, Payment
 from payments.services import settling
 from payments.tests.helpers import deliver, dispute, events_of, give_back_at_stripe, pay, post_webhook
 from users.models import Notification
@@ -26,7 +26,8 @@ def test_a_dispute_suspends(paid, stripe, admin):
     assert deliver(stripe, "charge.dispute.created") == [200]
 
     assert standing(paid) == ("disputed", False)
-    assert Notification.objects.filter(recipient=admin, dedup_key__startswith="dispute:").count() == 1
+    for person in (admin, paid.user):
+        assert Notification.objects.filter(recipient=person, dedup_key__startswith="dispute:").count() == 1
 
 
 def test_winning_restores(paid, stripe):
@@ -38,6 +39,21 @@ def test_winning_restores(paid, stripe):
 
     assert standing(paid) == ("succeeded", True)
     assert Dispute.objects.get().closed_at is not None
+    told = Notification.objects.filter(recipient=paid.user, dedup_key__startswith="dispute:").order_by("created_at")
+    assert [one.subject.partition(":")[0] for one in told] == ["Спор", "Спор завершён"]
+
+
+def test_winning_late_is_no_news_of_entering(paid, stripe, student):
+    dispute(stripe, paid)
+    deliver(stripe, "charge.dispute.created")
+    Payment.objects.update(access_until="2026-01-31T00:00Z")
+    before = Notification.objects.filter(recipient=student, kind="enrolled").count()
+
+    dispute(stripe, paid, "won")
+    deliver(stripe, "charge.dispute.closed")
+
+    assert standing(paid) == ("succeeded", False)
+    assert Notification.objects.filter(recipient=student, kind="enrolled").count() == before
 
 
 def test_winning_restores_what_was_given_back_in_part(paid, stripe):

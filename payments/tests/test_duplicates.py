@@ -25,7 +25,7 @@ def two(buyer, course, stripe):
     return open_two(buyer, paid_course=course.pk)
 
 
-def send_refunds(django_capture_on_commit_callbacks=None):
+def send_refunds():
     Refund.objects.update(created_at="2026-01-01T00:00Z")
     tasks.reconcile_pending_payments()
 
@@ -82,6 +82,17 @@ def test_paying_again_after_access_ran_out_is_no_duplicate(buyer, paid, course, 
 
     assert not Refund.objects.exists()
     assert Enrollment.objects.get().is_open
+
+
+def test_a_renewal_is_not_closed_under_its_buyer_s_hands(buyer, paid, course, stripe):
+    Payment.objects.update(access_until="2026-01-31T00:00Z")
+    Enrollment.objects.update(expires_at="2026-01-31T00:00Z")
+    opened = buyer.post("/api/payments/", {"paid_course": course.pk}).json()
+    Payment.objects.update(created_at="2026-01-01T00:00Z")
+
+    tasks.reconcile_pending_payments()
+
+    assert Payment.objects.get(pk=opened["payment_id"]).status == "pending"
 
 
 def test_reconciliation_closes_a_page_that_nobody_should_pay_at(two, stripe):

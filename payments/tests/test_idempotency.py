@@ -84,6 +84,28 @@ def test_a_refusal_is_kept(buyer, course, stripe):
     assert again.headers["Content-Type"] == first.headers["Content-Type"] == "application/problem+json"
 
 
+def test_a_refusal_of_the_moment_is_not_kept(buyer, course, stripe):
+    with mock.patch.object(buying, "open_payment", side_effect=buying._overtaken()):
+        first = buyer.post(URL, {"paid_course": course.pk}, **KEY)
+
+    again = buyer.post(URL, {"paid_course": course.pk}, **KEY)
+
+    assert (first.status_code, again.status_code) == (409, 201)
+
+
+def test_a_browser_may_send_it(api, settings):
+    settings.CORS_ALLOWED_ORIGINS = ["http://localhost:5173"]
+
+    answer = api.options(
+        URL,
+        HTTP_ORIGIN="http://localhost:5173",
+        HTTP_ACCESS_CONTROL_REQUEST_METHOD="POST",
+        HTTP_ACCESS_CONTROL_REQUEST_HEADERS="authorization,idempotency-key",
+    )
+
+    assert "idempotency-key" in answer.headers["Access-Control-Allow-Headers"]
+
+
 def test_a_5xx_is_not_kept(buyer, course, stripe):
     with failing_at(stripe, "/v1/checkout/sessions"):
         first = buyer.post(URL, {"paid_course": course.pk}, **KEY)
@@ -144,6 +166,22 @@ def test_refunding(boss, paid, stripe):
     assert Refund.objects.count() == len(made(stripe, "refund")) == 1
 
 
+def test_whoever_is_no_admin_any_more_is_not_answered_as_one(boss, admin, cash):
+    boss.post(f"{URL}{cash.pk}/confirm/", {"reference": "7"}, **KEY)
+    admin.role = "student"
+    admin.save(update_fields=["role"])
+
+    again = boss.post(f"{URL}{cash.pk}/confirm/", {"reference": "7"}, **KEY)
+
+    assert (again.status_code, replayed(again)) == (422, None)
+
+
+def test_a_long_refusal_is_not_kept(buyer, course, stripe):
+    buyer.post(URL, {"paid_course": course.pk, "payment_method": "A" * 100_000}, **KEY)
+
+    assert not IdempotencyRecord.objects.exists()
+
+
 def test_old_ones_are_forgotten(buyer, course, stripe):
     buyer.post(URL, {"paid_course": course.pk}, **KEY)
     IdempotencyRecord.objects.update(
@@ -153,7 +191,7 @@ def test_old_ones_are_forgotten(buyer, course, stripe):
     again = buyer.post(URL, {"paid_course": course.pk, "payment_method": "cash"}, **KEY)
 
     assert (again.status_code, replayed(again)) == (201, None)
-    assert tasks.forget_idempotency_records() == 0
+    assert tasks.forget_old_records() == 0
 
 
 @on_postgresql

@@ -379,8 +379,8 @@ def test_queries_do_not_grow(client_for, student, teacher, django_assert_num_que
 
 
 def test_queries_of_one_payment(buyer, mine, django_assert_num_queries):
-    # 1. the caller; 2. the payment; 3. its refunds
-    with django_assert_num_queries(3):
+    # 1. the caller; 2. the payment; 3. its refunds; 4. requests for one
+    with django_assert_num_queries(4):
         answer = buyer.get(f"{URL}{mine.pk}/")
 
     assert answer.status_code == 200

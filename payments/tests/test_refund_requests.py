@@ -35,6 +35,15 @@ def test_asking(buyer, mine, admin):
     assert mine.status == "succeeded"
 
 
+def test_it_is_seen_with_the_payment(buyer, mine):
+    assert buyer.get(f"/api/payments/{mine.pk}/").json()["refundable_until"] > "2026"
+    buyer.post(url(mine), ASKED)
+
+    seen = buyer.get(f"/api/payments/{mine.pk}/").json()["refund_requests"]
+
+    assert [(one["status"], one["reason"]) for one in seen] == [("open", ASKED["reason"])]
+
+
 @pytest.mark.parametrize(
     ("who", "status"),
     [("anonymous", 401), ("student", 201), ("other", 404), ("teacher", 404), ("moderator", 403), ("admin", 403)],

@@ -1,8 +1,11 @@
 """POST /api/payments/{id}/refund/, and what is given back at Stripe's dashboard."""
 
+from datetime import timedelta
 from decimal import Decimal
+from unittest import mock
 
 import pytest
+from django.utils import timezone
 
 from common.testing.databases import on_postgresql
 from common.testing.threads import at_once
@@ -10,7 +13,7 @@ from materials.models import Course, Enrollment, LessonAccess
 from materials.services import grant_access
 from materials.tests.factories import CourseFactory
 from payments import gateway, tasks
-from payments.models import Payment, Refund
+from payments.models import IdempotencyRecord, Payment, Refund
 from payments.services import refunds, settling
 from payments.tests.factories import PaymentFactory
 from payments.tests.helpers import (
@@ -244,6 +247,7 @@ def test_asking_again_for_another_amount(boss, paid, stripe):
     answer = boss.post(url(paid), {**BY_CUSTOMER, "amount": "200"})
 
     assert (answer.status_code, answer.json()["code"]) == (409, "refund_in_progress")
+    assert boss.post(url(paid), BY_CUSTOMER).json()["code"] == "refund_in_progress"  # all of it is another amount, too
 
 
 def test_the_sweeper_goes_on(boss, paid, stripe):
@@ -492,3 +496,83 @@ def test_disputed_money_is_not_given_back(boss, paid, stripe):
 
     assert (answer.status_code, answer.json()["code"]) == (409, "not_refundable")
     assert session_of(stripe, paid)["payment_status"] == "paid"
+
+
+# --- Once for each key, and for each time that money went back ------------------------------------------------------
+
+KEY = {"HTTP_IDEMPOTENCY_KEY": "5f0c-one"}
+A_PART = {**BY_CUSTOMER, "amount": "100"}
+
+
+def test_one_key_is_one_refund_also_when_the_answer_was_lost(boss, paid, stripe):
+    """The webhook has noted the refund by the time that the client asks again."""
+    with failing_at(stripe, "/v1/refunds", cut=True):
+        assert boss.post(url(paid), A_PART, **KEY).status_code == 503
+    deliver(stripe, "refund.created")
+
+    answer = boss.post(url(paid), A_PART, **KEY)
+
+    assert (answer.status_code, answer.json()["refunded_amount"]) == (200, "100.00")
+    assert len(made(stripe, "refund")) == Refund.objects.count() == 1
+
+
+def test_one_key_is_one_refund_also_after_a_kill(boss, cash):
+    boss.post(url(cash, "confirm"), {"reference": "7"})
+    with mock.patch("payments.idempotency._keep", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        boss.post(url(cash), A_PART, **KEY)
+    IdempotencyRecord.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+
+    answer = boss.post(url(cash), A_PART, **KEY)
+
+    assert (answer.status_code, Refund.objects.count()) == (200, 1)
+
+
+@pytest.mark.parametrize("amount", [None, "100"])
+def test_stripe_has_done_it_and_forgotten_the_key(boss, paid, stripe, amount):
+    """We were down for days, and nothing was told: what it has given back is looked for before it is asked again."""
+    body = BY_CUSTOMER if amount is None else A_PART
+    with failing_at(stripe, "/v1/refunds", cut=True):
+        boss.post(url(paid), body)
+    Refund.objects.update(created_at="2026-01-01T00:00Z")
+    stripe.store.keys.clear()
+
+    tasks.reconcile_pending_payments()
+
+    paid.refresh_from_db()
+    assert len(made(stripe, "refund")) == 1
+    assert paid.status == ("refunded" if amount is None else "partially_refunded")
+    assert is_open(paid) is (amount is not None)
+
+
+def test_a_refund_that_stripe_refuses_by_itself_is_told(paid, stripe, admin):
+    """Nobody waits for the answer of one that goes back by itself."""
+    refund = Refund.objects.create(payment=paid, amount="1000.00", reason="duplicate")
+    with mock.patch.object(gateway, "create_refund", side_effect=gateway.RefundRefused("no balance")):
+        tasks.send_refund(str(refund.pk))
+
+    refund.refresh_from_db()
+    assert (refund.status, "no balance" in refund.error) == ("failed", True)
+    assert Notification.objects.filter(recipient=admin, dedup_key__startswith="refund_failed").count() == 1
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_two_who_draw_numbers_do_not_wait_for_each_other(sign_in_as, student, other, admin, course, stripe):
+    """Numbers are drawn last: whoever holds a series waits for nobody's course."""
+    payments = []
+    for buyer in (student, other):
+        opened = sign_in_as(buyer).post("/api/payments/", {"paid_course": course.pk}).json()
+        payments.append(Payment.objects.get(pk=opened["payment_id"]))
+        pay(payments[-1].payment_url)
+    unheard_of, settled = payments
+    settling.refresh(settled)
+    settled.refresh_from_db()
+    give_back_at_stripe(stripe, unheard_of)
+    calls = [
+        lambda: settling.refresh(unheard_of).status,
+        lambda: refunds.refund_payment(payment=settled, amount=None, reason="duplicate", admin=admin).status,
+    ]
+
+    assert at_once(2, lambda number: calls[number]()) == ["refunded", "refunded"]
+
+    assert Payment.objects.exclude(receipt_number="").count() == 2

@@ -20,6 +20,7 @@ from payments.tests.helpers import (
     NOT_BOUGHT,
     calls,
     control,
+    deliver,
     digest,
     event,
     pay,
@@ -250,13 +251,15 @@ def test_only_post(api, method):
 # --- What is kept ----------------------------------------------------------------------------------------------------
 
 
-def test_the_event_is_kept_whole():
-    sent = event("cs_test_x", "customer.created", api_version="2026-01-01", livemode=False)
+def test_what_is_used_of_an_event_is_kept():
+    sent = event("cs_test_x", "customer.created")
 
     post_webhook(sent)
 
     kept = WebhookEvent.objects.get()
-    assert (kept.stripe_event_id, kept.type, kept.payload) == (sent["id"], "customer.created", sent)
+    about = {"id": "cs_test_x", "object": "checkout.session"}
+    used = {"id": sent["id"], "type": "customer.created", "data": {"object": about}}
+    assert (kept.stripe_event_id, kept.type, kept.payload) == (sent["id"], "customer.created", used)
     assert (kept.error, kept.processed_at is not None) == ("", True)
 
 
@@ -394,7 +397,7 @@ def test_a_hopeless_event_does_not_keep_the_others(pending, student, course, str
 
 def test_a_hopeless_event_is_given_up(stripe):
     post_webhook({**event("cs_test_x"), "data": None})
-    make_old()
+    make_old(minutes=7 * 24 * 60)
     WebhookEvent.objects.update(attempts=WebhookEvent.MAX_ATTEMPTS - 1)
 
     for _ in range(3):
@@ -423,6 +426,37 @@ def test_a_long_outage_uses_up_no_attempts(stripe):
         tasks.process_failed_webhook_events()
 
     assert WebhookEvent.objects.get().attempts == 0
+
+
+def test_nothing_personal_is_kept_of_an_event(pending, student, stripe):
+    pay(pending.payment_url)
+
+    deliver(stripe)
+
+    assert WebhookEvent.objects.exists()
+    assert not [one for one in WebhookEvent.objects.all() if student.email in str(one.payload)]
+
+
+@pytest.mark.parametrize(("attempts", "minutes", "tried"), [(1, 2, 0), (1, 4, 1), (10, 60, 0), (10, 67, 1)])
+def test_what_fails_is_tried_ever_more_rarely(stripe, attempts, minutes, tried):
+    """Three days and a half, and not a hundred minutes, until it is given up."""
+    post_webhook({**event("cs_test_x"), "data": None})
+    WebhookEvent.objects.update(attempts=attempts, received_at=timezone.now() - timedelta(minutes=minutes))
+
+    tasks.process_failed_webhook_events()
+
+    assert WebhookEvent.objects.get().attempts == attempts + tried
+
+
+def test_events_of_last_month_are_forgotten(stripe, db):
+    for days in (29, 31):
+        WebhookEvent.objects.create(
+            stripe_event_id=f"evt_{days}", type="x", payload={}, processed_at=timezone.now() - timedelta(days=days)
+        )
+
+    tasks.forget_old_records()
+
+    assert WebhookEvent.objects.get().stripe_event_id == "evt_29"
 
 
 def test_killed_in_the_middle(pending, student, course):

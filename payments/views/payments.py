@@ -154,7 +154,12 @@ class PaymentViewSet(SlowsDownGuessing, mixins.ListModelMixin, mixins.RetrieveMo
         payment = self.get_object()
         serializer = RefundCreateSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        payment = refunds.refund_payment(payment=payment, admin=request.user, **serializer.validated_data)
+        payment = refunds.refund_payment(
+            payment=payment,
+            admin=request.user,
+            refund_id=getattr(request, "idempotent_id", None),
+            **serializer.validated_data,
+        )
         return Response(PaymentDetailSerializer(payment).data)
 
     @extend_schema(

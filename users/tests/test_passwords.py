@@ -237,6 +237,8 @@ def test_of_sixteen_changes_at_once_one_wins(sign_in_as):
 
 @pytest.mark.parametrize("email", ["anna@test.io", "ANNA@Test.IO", " anna@test.io "])
 def test_a_letter_with_a_link(api, anna, mailoutbox, email):
+    User.objects.update(email_verified_at=timezone.now())  # so that the name is hers
+
     response = api.post(RESET, {"email": email})
 
     assert response.status_code == 204
@@ -554,3 +556,14 @@ def test_links_are_not_shown_in_the_admin(admin, client, anna, link):
 
     assert [page.status_code for page in pages] == [200, 200]
     assert all(link[1] not in page.content.decode() for page in pages)
+
+
+def test_nobody_writes_to_a_stranger_through_their_name(api, mailoutbox):
+    """Of an address that has not been verified it is not known that the name is its owner's."""
+    user = UserFactory(email="stranger@test.io", first_name="Pay at https://evil.test now", email_verified_at=None)
+
+    api.post("/api/auth/password/reset/", {"email": user.email})
+    tasks.send_pending_emails()
+
+    assert "evil.test" not in "".join(letter.body for letter in mailoutbox)
+    assert len(mailoutbox) == 1

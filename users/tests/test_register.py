@@ -313,3 +313,26 @@ def test_sixteen_at_once_register_one(attr):
     assert sorted(response.status_code for response in responses) == [201] + [400] * 15
     assert {errors_of(r)[0] for r in responses if r.status_code == 400} == {(attr, "unique")}
     assert User.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "=?utf-8?q?victim?=@test.io",
+        "=?iso8859_13?B?_?=@test.io",
+        '"a b"@test.io',
+        '""@test.io',
+        "\u212aelvin@test.io",
+    ],
+)
+def test_an_address_is_what_it_says(api, email):
+    """The standard library decodes some of these: their letters would go to another's mailbox."""
+    response = api.post(URL, {**ANNA, "email": email})
+
+    assert (response.status_code, response.json()["errors"][0]["attr"]) == (400, "email")
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("email", ["o'neill@test.io", "a+b@test.io", "x_y.z-1@test.io"])
+def test_addresses_that_people_have(api, email):
+    assert api.post(URL, {**ANNA, "email": email}).status_code == 201
