@@ -26,7 +26,7 @@ class Script:
 
     def serve(self):
         client, _address = self.listener.accept()
-        with client, client.makefile("rb") as received, suppress(ConnectionResetError):
+        with client, client.makefile("rb") as received, suppress(ConnectionError):
             answer = next(self.answers)
             while True:
                 client.sendall(f"{answer}\r\n".encode())
@@ -121,6 +121,17 @@ def test_a_refused_sender_is_no_fault_of_the_letter(deliver, answers):
     assert outcomes == []
     assert isinstance(error, smtplib.SMTPSenderRefused)
     assert lines[1:4] == envelope(1)
+
+
+@pytest.mark.parametrize("rest", [["503 no", "503 no"], ["503 no", "354 go on", "554 nobody"]])
+@pytest.mark.parametrize(("code", "for_good"), [(452, False), (552, True)])
+def test_a_letter_that_is_too_large_does_not_hold_up_the_next(deliver, code, for_good, rest):
+    outcomes, lines, error = deliver(f"{code} too large", *rest, "250 anew", *ENVELOPE, "250 taken", "221 bye")
+
+    (_, refusal), (_, second) = outcomes
+    assert is_refused_for_good(refusal) is for_good
+    assert (second, error) == (None, None)
+    assert lines[-5:-1] == BODY
 
 
 def test_a_letter_that_was_taken_counts_when_the_next_finds_nobody(deliver):
