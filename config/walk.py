@@ -102,6 +102,7 @@ class Walk:
         self.studying()
         self.examining()
         self.certifying()
+        self.refunding()
         self.messaging()
         self.blogging()
         self.deactivating()
@@ -277,6 +278,28 @@ class Walk:
         _check(
             after["completed_at"] == progress["completed_at"], "a lesson that is added afterwards takes nothing back"
         )
+
+    def refunding(self) -> None:
+        _title("Another student pays in cash, and gets the money back")
+        from users.models import User
+
+        admin, buyer = Person(self.base, "Maria"), Person(self.base, "Petr")
+        for person in (admin, buyer):
+            person.register("student")
+        User.objects.filter(email=admin.email).update(role=User.Role.ADMIN)
+        body = {"paid_course": self.course_id, "payment_method": "cash"}
+        payment = f"/api/payments/{buyer.ask('POST', '/api/payments/', body, expect=201)['payment_id']}/"
+        buyer.ask("POST", f"{payment}confirm/", {"reference": "17"}, expect=403)
+        paid = admin.ask("POST", f"{payment}confirm/", {"reference": "Cash receipt 17"})
+        _check(paid["status"] == "succeeded", f"an admin confirms it: receipt {paid['receipt_number']}")
+        buyer.ask("GET", f"/api/lessons/{self.lessons[1]['id']}/")
+        buyer.ask("POST", f"{payment}refund-request/", {"reason": "Нет времени"}, expect=201)
+        given = admin.ask("POST", f"{payment}refund/", {"reason": "requested_by_customer"})
+        _check(given["status"] == "refunded", f"given back: credit note {given['refunds'][0]['credit_note_number']}")
+        refusal = buyer.ask("GET", f"/api/lessons/{self.lessons[1]['id']}/", expect=403)
+        _check(refusal["code"] == "payment_required", "the content is closed again")
+        months = self.teacher.ask("GET", "/api/payments/sales/")["results"]
+        _check([month["net"] for month in months] == ["1341.00"], "the teacher's sales, net of it: 1341.00 RUB")
 
     def messaging(self) -> None:
         _title("The student writes to the teacher, and nobody else reads it")

@@ -63,7 +63,7 @@ class WithPaper(ReadOnlyAdmin):
 class PaymentAdmin(WithPaper):
     """The books. Nothing is edited here: a payment changes by what Stripe says, or by an action."""
 
-    list_display = ("payment_date", "user", "title", "amount", "currency", "payment_method", "status")
+    list_display = ("payment_date", "user", "status", "amount", "currency", "payment_method", "title")
     list_filter = ("status", "payment_method", "currency")
     search_fields = ("user__email", "title", "receipt_number", "stripe_session_id", "stripe_payment_intent_id")
     list_select_related = ("user",)
@@ -106,7 +106,7 @@ class PaymentAdmin(WithPaper):
 class RefundRequestAdmin(ReadOnlyAdmin):
     """What buyers ask for; here an admin decides."""
 
-    list_display = ("created_at", "payment", "reason", "status", "decided_by")
+    list_display = ("created_at", "status", "payment", "reason", "decided_by")
     list_filter = ("status",)
     search_fields = ("payment__user__email", "payment__title")
     list_select_related = ("payment", "decided_by")
