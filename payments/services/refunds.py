@@ -35,6 +35,8 @@ def refund_payment(
     known = payment.refunds.filter(pk=refund_id).select_related("payment").first() if refund_id else None
     refund = known or _standing_refund(payment, amount)
     refund = refund or _new_refund(payment, amount, reason, admin, refund_id or new_id())
+    if refund.status == Refund.Status.FAILED:
+        raise RuleBroken("refund_refused", refund.error or _("This refund did not go through."))  # as the first time
     if refund.payment.is_taken_by_stripe:
         send_refund(refund)
     payment.refresh_from_db()

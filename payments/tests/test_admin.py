@@ -8,7 +8,7 @@ from django.test import Client
 from payments import gateway
 from payments.models import NumberSeries, Payment, Refund, RefundRequest, WebhookEvent
 from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory
-from payments.tests.helpers import made, pay
+from payments.tests.helpers import give_back_at_stripe, made, pay
 from users.models import Notification
 
 PAYMENTS = "/admin/payments/payment/"
@@ -239,6 +239,17 @@ def test_a_refund_that_cannot_be(staff, paid, stripe, fields, words):
 
     assert words in response.text
     assert made(stripe, "refund") == []
+
+
+def test_a_refund_that_stripe_refused_is_no_success_at_the_second_click(staff, paid, stripe):
+    give_back_at_stripe(stripe, paid, amount=999_00)
+    refund_id = hidden(ask(staff, PAYMENTS, "refund", paid), "refund_id")
+    said = {"confirmed": "yes", "reason": "duplicate", "amount": "1000", "refund_id": refund_id}
+
+    for _ in range(2):
+        response = ask(staff, PAYMENTS, "refund", paid, **said)
+
+        assert "The payment service refused this refund" in response.text
 
 
 def test_several_go_back_in_full(staff):
