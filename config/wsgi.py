@@ -1,6 +1,8 @@
 """The WSGI entry point, `config.wsgi:application`."""
 
 import os
+from collections.abc import Callable, Iterable
+from typing import BinaryIO
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -8,6 +10,9 @@ import django
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.urls import get_resolver
 from django.utils.http import parse_header_parameters
+
+CHUNK_BYTES = 64 * 1024
+UNREAD_MAX_BYTES = 32 * 1024 * 1024  # more than any upload that is taken
 
 
 class UTF8Request(WSGIRequest):
@@ -20,6 +25,19 @@ class UTF8Request(WSGIRequest):
 
 class Handler(WSGIHandler):
     request_class = UTF8Request
+
+    def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
+        response = super().__call__(environ, start_response)
+        _read_to_the_end(environ["wsgi.input"])
+        return response
+
+
+def _read_to_the_end(body: BinaryIO) -> None:
+    """What was refused unread is read all the same: the server would close the connection under the client, which then
+    may not see why it was refused, or sends its next request for nothing (RFC 9112, 9.6)."""
+    left = UNREAD_MAX_BYTES
+    while left > 0 and (chunk := body.read(CHUNK_BYTES)):
+        left -= len(chunk)
 
 
 django.setup(set_prefix=False)

@@ -7,8 +7,8 @@ from config.wsgi import application
 pytestmark = pytest.mark.django_db
 
 
-def call(method, path, query="", body=b"", content_type="text/plain"):
-    """(status, body) of what the server answers to a bare WSGI request."""
+def call(method, path, query="", body=b"", content_type="text/plain", stream=None):
+    """(status, body) of what the server answers to a bare WSGI request. The body is read from `stream`."""
     statuses = []
     environ = {
         "REQUEST_METHOD": method,
@@ -19,7 +19,7 @@ def call(method, path, query="", body=b"", content_type="text/plain"):
         "SERVER_NAME": "testserver",
         "SERVER_PORT": "80",
         "REMOTE_ADDR": "127.0.0.1",
-        "wsgi.input": io.BytesIO(body),
+        "wsgi.input": stream or io.BytesIO(body),
         "wsgi.url_scheme": "http",
     }
     response = application(environ, lambda status, headers: statuses.append(status))
@@ -45,3 +45,21 @@ def test_forms_are_utf_8(charset):
     )
 
     assert status == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "expected"),
+    [
+        ("/api/blog/", b'{"title": "x"}', 401),
+        ("/api/auth/token/", b'{"email": "' + b"x" * 3 * 1024**2 + b'"}', 413),
+        ("/nowhere/", b"x" * 1024**2, 404),
+    ],
+    ids=["not signed in", "too large", "nowhere"],
+)
+def test_what_is_refused_is_read_all_the_same(path, body, expected):
+    """Otherwise servers close the connection under the client's next request."""
+    stream = io.BytesIO(body)
+
+    status, _body = call("POST", path, body=body, content_type="application/json", stream=stream)
+
+    assert (status, stream.tell()) == (expected, len(body))
