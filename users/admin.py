@@ -144,7 +144,7 @@ class NotificationAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Send the letters that failed once more"), permissions=["view"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:
         failed = queryset.filter(email_status=Notification.EmailStatus.FAILED)
-        done = failed.update(email_status=Notification.EmailStatus.PENDING, email_attempts=0, email_leased_until=None)
+        done = failed.update(email_status=Notification.EmailStatus.PENDING, email_attempts=0, email_not_before=None)
         self.message_user(request, ngettext("%(n)s letter", "%(n)s letters", done) % {"n": done}, messages.SUCCESS)
 
 

@@ -4,85 +4,75 @@ import logging
 import random
 import smtplib
 from collections import defaultdict
-from collections.abc import Sequence
 from contextlib import closing
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.core.mail import get_connection
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from common.background import enqueue
-from common.ids import new_id
 from common.mail import Letter, hand_over, is_refused_for_good
+from users import leases
 from users.letters import Writer
 from users.models import Notification, User
 
 logger = logging.getLogger(__name__)
 
-LETTERS_PER_CONNECTION = 500
 DIGESTS_PER_BATCH = 500
-# A chunk that takes longer is given back: nobody takes over what is being sent, and a server may be slow to answer.
-PATIENCE = Notification.LEASE / 2
-
-MARK_SENT = """
-    UPDATE users_notification SET email_status = 'sent', email_sent_at = %s, email_attempts = %s, email_error = ''
-    WHERE id = %s AND email_lease = %s AND email_status = 'pending'
-"""
-# Waiting for the disk takes longer than sending. A worker that dies loses no mark by this; a database server that dies
-# may lose the last ones, and these letters are repeated. One trip to the server, and one transaction.
-MARK_SENT_ON_POSTGRESQL = f"SET LOCAL synchronous_commit TO off; {MARK_SENT}"
 
 
 def send_letters() -> int:
     """Sends the letters that wait, each over a shared connection, and returns how many were sent.
 
-    A chunk of rows is leased first, so that several workers share the work; each row is marked as soon as its letter is
-    accepted, so a killed worker repeats at most the letter in its hand, with the same Message-ID.
+    A chunk of rows is leased first, so that several workers share the work. How far it has come is noted in the lease
+    as soon as a letter is accepted, so a killed worker repeats at most the letter in its hand, with the same
+    Message-ID. The rows themselves are marked together, by the worker or by whoever takes over from it.
     """
     sent = 0
     newest = None
-    while chunk := _lease_letters(newest):
-        newest = chunk[-1].created_at
-        until = timezone.now() + PATIENCE
-        letters = _write_out(chunk)
+    leases.take_over()
+    while chunk := leases.lease_letters(newest):
+        newest = max(letter.created_at for letter in chunk)
+        lease = _lease(chunk)
         try:
             with get_connection() as mail:
-                sent += _send(letters, mail, until)
+                sent += _send(chunk, mail)
         except (OSError, smtplib.SMTPException) as error:
             # The server is away: the rest is for the next run.
-            logger.warning("The mail server is away, %s letters wait: %s", _give_back(chunk), error)
+            logger.warning("The mail server is away, %s letters wait: %s", leases.settle(lease), error)
             break
-        _give_back(chunk)
+        leases.settle(lease)
     return sent
 
 
-def _lease_letters(since: datetime | None = None) -> list[Notification]:
-    """The oldest that wait. In the course of a run only from `since` on: index entries of letters that have just been
-    sent stay until a vacuum, and each chunk would pass by all of them. Older ones that turn up are for the next run."""
-    lease = new_id()
-    with transaction.atomic():
-        waiting = Notification.objects.to_send().order_by("created_at")
-        if since is not None:
-            waiting = waiting.filter(created_at__gte=since)
-        if connection.features.has_select_for_update_skip_locked:
-            waiting = waiting.select_for_update(skip_locked=True)
-        ids = list(waiting.values_list("pk", flat=True)[:LETTERS_PER_CONNECTION])
-        Notification.objects.filter(pk__in=ids).update(
-            email_leased_until=timezone.now() + Notification.LEASE, email_lease=lease
-        )
-    mine = Notification.objects.to_send_by(lease).filter(pk__in=ids)
-    return list(mine.select_related("recipient").order_by("created_at"))
+def _lease(chunk: list[Notification]) -> UUID:
+    lease = chunk[0].email_lease
+    assert lease is not None  # noqa: S101 - it has just been leased
+    return lease
 
 
-def _give_back(chunk: list[Notification]) -> int:
-    """What is still in this worker's hand."""
-    mine = Notification.objects.to_send_by(chunk[0].email_lease).filter(pk__in=[letter.pk for letter in chunk])
-    return mine.update(email_leased_until=None)
+def _send(chunk: list[Notification], mail: Any) -> int:
+    """How many were taken. Ends early when another worker has taken over; raises when the server itself is away."""
+    sent = 0
+    lease = _lease(chunk)
+    letters = _write_out(chunk)
+    if not leases.note(lease):
+        return 0
+    with closing(hand_over(list(letters), mail)) as outcomes:
+        for letter, refusal in outcomes:
+            notification = letters[letter]
+            if refusal is None:
+                sent += 1
+            else:
+                _mark_refused(notification, refusal)
+            if not leases.note(lease, notification.pk):
+                break
+    return sent
 
 
 def _write_out(chunk: list[Notification]) -> dict[Letter, Notification]:
@@ -102,45 +92,9 @@ def _write_out(chunk: list[Notification]) -> dict[Letter, Notification]:
     return letters
 
 
-def _send(letters: dict[Letter, Notification], mail: Any, until: datetime) -> int:
-    """How many were taken. Raises when the server itself is away."""
-    sent = 0
-    with closing(hand_over(list(letters), mail)) as outcomes:
-        while timezone.now() < until and (outcome := next(outcomes, None)):
-            letter, refusal = outcome
-            if refusal is None:
-                _mark_sent(letters[letter])
-                sent += 1
-            else:
-                _mark_refused(letters[letter], refusal)
-    return sent
-
-
 def _mine(notification: Notification) -> QuerySet[Notification]:
     """The row, unless another worker has taken it over."""
     return Notification.objects.to_send_by(notification.email_lease).filter(pk=notification.pk)
-
-
-def _mark_sent(notification: Notification) -> None:
-    if notification.kind == Notification.DIGEST:
-        with transaction.atomic():
-            _execute_mark_sent(notification)
-            _items([notification]).update(email_status=Notification.EmailStatus.SENT, email_sent_at=timezone.now())
-    else:
-        _execute_mark_sent(notification)
-
-
-def _execute_mark_sent(notification: Notification) -> None:
-    values = {
-        "email_sent_at": timezone.now(),
-        "email_attempts": notification.email_attempts + 1,
-        "id": notification.pk,
-        "email_lease": notification.email_lease,
-    }
-    field: Any = Notification._meta.get_field
-    parameters = [field(name).get_db_prep_value(value, connection) for name, value in values.items()]
-    with connection.cursor() as cursor:
-        cursor.execute(MARK_SENT_ON_POSTGRESQL if connection.vendor == "postgresql" else MARK_SENT, parameters)
 
 
 def _mark_refused(notification: Notification, error: Exception) -> None:
@@ -151,16 +105,16 @@ def _mark_refused(notification: Notification, error: Exception) -> None:
         email_status=status,
         email_attempts=attempts,
         email_error=str(error)[:255],
-        # Out of this worker's hand, so that giving back the rest does not shorten the wait.
+        # Out of this worker's hand: what is marked as sent at the end does not include it.
         email_lease=None,
-        email_leased_until=timezone.now() + _pause(attempts),
+        email_not_before=timezone.now() + _pause(attempts),
     )
     logger.warning("Letter %s refused (%s): %s", notification.pk, status, error)
 
 
 def _pause(attempts: int) -> timedelta:
     """Twice as long each time, and never the same for all: what was refused together does not come back together."""
-    return Notification.LEASE * 2**attempts * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+    return Notification.RETRY_AFTER * 2**attempts * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
 
 
 # --- Daily digests ---------------------------------------------------------------------------------------------------
@@ -214,20 +168,11 @@ def _digest(user: User, dedup_key: str) -> Notification:
         )
 
 
-def _items(digests: Sequence[Notification]) -> QuerySet[Notification]:
-    """What these letters tell of, and has not been sent."""
-    return Notification.objects.filter(
-        recipient__in=[digest.recipient_id for digest in digests],
-        email_status=Notification.EmailStatus.DIGEST,
-        email_lease__in=[digest.pk for digest in digests],
-    )
-
-
 def _items_of(chunk: list[Notification]) -> dict[UUID, list[Notification]]:
     """The items of each digest in the chunk, the newest first."""
     items: dict[UUID, list[Notification]] = defaultdict(list)
     digests = [letter for letter in chunk if letter.kind == Notification.DIGEST]
     if digests:
-        for item in _items(digests).order_by("-created_at", "-pk"):
+        for item in Notification.objects.told_by(digests).order_by("-created_at", "-pk"):
             items[item.email_lease].append(item)  # type: ignore[index]
     return items

@@ -80,9 +80,9 @@ class _Form:
         self.date = format_datetime(timezone.now())
         self.domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
         self._render(notification, items)
-        self.raw = self._write_out(self.text, self.html)
+        self.pieces = self._cut(self.text, self.html)
         # A line too long to be sent as it is gets an encoding that may cut the mark in two.
-        self.has_marks = self.raw.count(self.token.encode()) == (2 if self.unsubscribe_url else 0)
+        self.has_marks = self.pieces.count(self.token) == (2 if self.unsubscribe_url else 0)
 
     def _render(self, notification: Notification, items: Sequence[Notification]) -> None:
         is_digest = notification.kind == Notification.DIGEST
@@ -100,6 +100,11 @@ class _Form:
             self.text = render_to_string("users/letters/letter.txt", context).strip() + "\n"
             html = render_to_string("users/letters/letter.html", context)
         self.html = "\n".join(line for line in html.splitlines() if line.strip())
+
+    def _cut(self, text: str, html: str) -> list[str]:
+        """The letter, cut before and after each mark."""
+        marks = "|".join([self.address, self.message_id, self.link, self.token])
+        return re.split(f"({marks})", self._write_out(text, html).decode("ascii", "surrogateescape"))
 
     def _write_out(self, text: str, html: str) -> bytes:
         headers = self._headers(self.message_id, self.link)
@@ -124,18 +129,18 @@ class _Form:
         address = notification.address
         if not PLAIN_ADDRESS.fullmatch(address):
             address = sanitize_address(address, settings.DEFAULT_CHARSET)
-        message_id = str(notification.pk)
         token = unsubscribe_token(notification.recipient_id, notification.kind)
-        link = self.unsubscribe_url.replace(self.token, token)
-        text, html = self.text.replace(self.token, token), self.html.replace(self.token, token)
-        raw = self.raw if self.has_marks else self._write_out(text, html)
-        parts = {self.address: address, self.message_id: message_id, self.link: link, self.token: token}
-        for mark, part in parts.items():
-            raw = raw.replace(mark.encode(), part.encode())
-        headers = self._headers(message_id, link)
-        letter = Letter(self.subject, text, headers=headers, raw=raw, address=address)
-        letter.attach_alternative(html, "text/html")
-        return letter
+        parts = {
+            self.address: address,
+            self.message_id: str(notification.pk),
+            self.link: self.unsubscribe_url.replace(self.token, token),
+            self.token: token,
+        }
+        pieces = self.pieces
+        if not self.has_marks:
+            pieces = self._cut(self.text.replace(self.token, token), self.html.replace(self.token, token))
+        raw = "".join([parts.get(piece, piece) for piece in pieces]).encode("ascii", "surrogateescape")
+        return Letter(address, raw, settings.DEFAULT_FROM_EMAIL)
 
 
 def _path(token: str) -> str:

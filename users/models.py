@@ -276,10 +276,17 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         return self.filter(email_status=Notification.EmailStatus.DIGEST, email_lease__isnull=True)
 
     def to_send(self) -> "NotificationQuerySet":
-        """Letters that wait, and those whose sender died with them in hand."""
+        """Letters that wait, and are in nobody's hand."""
         return self.filter(
-            Q(email_status=Notification.EmailStatus.PENDING),
-            Q(email_leased_until__isnull=True) | Q(email_leased_until__lt=timezone.now()),
+            Q(email_status=Notification.EmailStatus.PENDING, email_lease__isnull=True),
+            Q(email_not_before__isnull=True) | Q(email_not_before__lt=timezone.now()),
+        )
+
+    def told_by(self, digests: Iterable["Notification"]) -> "NotificationQuerySet":
+        """What these letters tell of, and has not been sent."""
+        people = {digest.pk: digest.recipient_id for digest in digests}
+        return self.filter(
+            recipient__in=people.values(), email_status=Notification.EmailStatus.DIGEST, email_lease__in=people.keys()
         )
 
     def to_send_by(self, lease: UUID | None) -> "NotificationQuerySet":
@@ -321,7 +328,7 @@ class Notification(Row):
     SIGN_IN_ADDED = "sign_in_added"
     DIGEST = "digest"
 
-    LEASE = timedelta(minutes=2)
+    RETRY_AFTER = timedelta(minutes=2)
     MAX_ATTEMPTS = 10
 
     recipient = models.ForeignKey(User, models.CASCADE, related_name="notifications", verbose_name=_("recipient"))
@@ -338,7 +345,7 @@ class Notification(Row):
     email_to = models.EmailField(_("address, if not the recipient's own"), blank=True)
     email_sent_at = models.DateTimeField(_("letter sent at"), null=True, blank=True)
     email_attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    email_leased_until = models.DateTimeField(null=True, blank=True, editable=False)
+    email_not_before = models.DateTimeField(null=True, blank=True, editable=False)
     email_lease = models.UUIDField(null=True, blank=True, editable=False)
     email_error = models.CharField(_("last error"), max_length=255, blank=True)
     dedup_key = models.CharField(max_length=120)
@@ -381,6 +388,36 @@ class Notification(Row):
         if self.kind == Notification.DIGEST:
             return False
         return self.is_letter_only or self.kind == Notification.Kind.ACCOUNT_DEACTIVATED
+
+
+class EmailLeaseQuerySet(models.QuerySet["EmailLease"]):
+    def expired(self) -> "EmailLeaseQuerySet":
+        return self.filter(expires_at__lt=timezone.now())
+
+
+class EmailLease(Row):
+    """The letters that one worker has in hand: their `email_lease` is its id. They are sent in the order of their ids.
+
+    Without the lease they are nobody's: it ends when a worker is done with them, or gives no sign of life.
+    """
+
+    # Longer than a mail server may take over one letter: four answers, each within `EMAIL_TIMEOUT`.
+    LIFETIME = timedelta(seconds=60)
+
+    expires_at = models.DateTimeField()
+    # When the oldest and the newest of them were written: where to look for them.
+    oldest = models.DateTimeField()
+    newest = models.DateTimeField()
+    done_up_to = models.UUIDField(null=True)
+
+    objects = EmailLeaseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("lease of letters")
+        verbose_name_plural = _("leases of letters")
+
+    def __str__(self) -> str:
+        return f"{self.expires_at:%Y-%m-%d %H:%M:%S}"
 
 
 class NotificationPreference(EditableRow):

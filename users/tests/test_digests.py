@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from common.testing.databases import on_postgresql
 from common.testing.threads import at_once
-from users import delivery, tasks
+from users import delivery, leases, tasks
 from users.models import Notification
 from users.tests.factories import NotificationFactory, PreferenceFactory, UserFactory
 from users.tests.test_letters import html_of, parsed, text_of
@@ -261,11 +261,15 @@ def test_a_sender_that_dies_repeats_the_letter_with_all_that_it_told(mailoutbox,
     notes = [waiting(reader), waiting(reader)]
     tasks.send_daily_digests()
 
-    def die(*args):
-        raise WorkerDied
+    note = leases.note
+
+    def die(lease, done_up_to=None):
+        if done_up_to is not None:
+            raise WorkerDied
+        return note(lease)
 
     with monkeypatch.context() as patch:
-        patch.setattr(delivery, "_mark_sent", die)
+        patch.setattr(leases, "note", die)
         with pytest.raises(WorkerDied):
             tasks.send_pending_emails()
     assert statuses(*notes) == ["digest", "digest"]
@@ -276,6 +280,25 @@ def test_a_sender_that_dies_repeats_the_letter_with_all_that_it_told(mailoutbox,
     assert first["Message-ID"] == second["Message-ID"]
     assert text_of(first) == text_of(second)
     assert statuses(*notes) == ["sent", "sent"]
+
+
+def test_what_a_dead_sender_has_noted_is_not_repeated(mailoutbox, clock, monkeypatch, reader):
+    notes = [waiting(reader), waiting(reader)]
+    tasks.send_daily_digests()
+
+    def die(*args):
+        raise WorkerDied
+
+    with monkeypatch.context() as patch:
+        patch.setattr(leases, "settle", die)
+        with pytest.raises(WorkerDied):
+            tasks.send_pending_emails()
+    assert statuses(*notes) == ["digest", "digest"]
+    clock.shift(timedelta(minutes=3))
+    write_and_send()
+
+    assert len(mailoutbox) == 1
+    assert statuses(*notes, digests().get()) == ["sent", "sent", "sent"]
 
 
 @on_postgresql

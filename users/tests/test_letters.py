@@ -9,14 +9,16 @@ from pathlib import Path
 import factory
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from common.testing.databases import on_postgresql
 from common.testing.mail_server import free_port, mail_server
 from common.testing.threads import at_once
-from users import delivery, services, tasks
+from users import delivery, leases, services, tasks
 from users.letters import unsubscribe_token
-from users.models import Notification
+from users.models import EmailLease, Notification
 from users.tests.factories import NotificationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -200,7 +202,8 @@ def test_nothing_else_is_sent(mailoutbox, status):
     assert (sent, mailoutbox) == (0, [])
 
 
-def test_the_oldest_goes_first(mailoutbox):
+def test_the_oldest_goes_first(mailoutbox, monkeypatch):
+    monkeypatch.setattr(leases, "LETTERS_PER_LEASE", 1)
     for days in (1, 3, 2):
         with time_machine.travel(timezone.now() - timedelta(days=days)):
             NotificationFactory(subject=str(days))
@@ -211,7 +214,7 @@ def test_the_oldest_goes_first(mailoutbox):
 
 
 def test_many_letters_go_in_chunks(mailoutbox, monkeypatch):
-    monkeypatch.setattr(delivery, "LETTERS_PER_CONNECTION", 2)
+    monkeypatch.setattr(leases, "LETTERS_PER_LEASE", 2)
     NotificationFactory.create_batch(5)
 
     sent = tasks.send_pending_emails()
@@ -231,20 +234,34 @@ def test_notifying_twice_writes_one_letter(django_capture_on_commit_callbacks):
     assert Notification.objects.count() == 1
 
 
+def test_letters_ask_for_nothing_one_by_one(mailoutbox):
+    """But for the note of each."""
+    queries = []
+    for number in (1, 5):
+        for kind in ("announcement", "password_reset", "email_verification"):
+            NotificationFactory.create_batch(number, kind=kind)
+        with CaptureQueriesContext(connection) as captured:
+            sent = tasks.send_pending_emails()
+        queries.append(len(captured) - sent)
+
+    assert queries[0] == queries[1]
+
+
 # --- Leases ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_leased_letter_waits_for_its_sender(mailoutbox):
-    NotificationFactory(email_leased_until=timezone.now() + timedelta(seconds=30))
-
-    sent = tasks.send_pending_emails()
+    NotificationFactory()
+    leases.lease_letters()
+    with later(seconds=30):
+        sent = tasks.send_pending_emails()
 
     assert (sent, mailoutbox) == (0, [])
 
 
 def test_a_lease_that_ran_out_is_taken_over(mailoutbox):
     letter = NotificationFactory()
-    delivery._lease_letters()  # and the worker was killed
+    leases.lease_letters()  # and the worker was killed
     with later(minutes=2, seconds=1):
         tasks.send_pending_emails()
 
@@ -253,17 +270,34 @@ def test_a_lease_that_ran_out_is_taken_over(mailoutbox):
     assert len(mailoutbox) == 1
 
 
+def test_a_sender_that_gives_signs_of_life_keeps_its_letters(mailoutbox, monkeypatch):
+    """However long it takes over all of them."""
+    letters = NotificationFactory.create_batch(4)
+    note = leases.note
+
+    def slowly(*args):
+        clock.shift(EmailLease.LIFETIME * 0.9)
+        leases.take_over()
+        return note(*args)
+
+    monkeypatch.setattr(leases, "note", slowly)
+    with later() as clock:
+        sent = tasks.send_pending_emails()
+
+    assert sent == len(mailoutbox) == len(letters)
+
+
 def test_who_was_too_slow_does_not_send_what_another_took(mailoutbox, monkeypatch):
     NotificationFactory()
-    write_out = delivery._write_out
+    send = delivery._send
 
-    def slowly(chunk):
+    def slowly(*args):
         clock.shift(timedelta(minutes=3))
-        monkeypatch.setattr(delivery, "_write_out", write_out)
+        monkeypatch.setattr(delivery, "_send", send)
         tasks.send_pending_emails()
-        return write_out(chunk)
+        return send(*args)
 
-    monkeypatch.setattr(delivery, "_write_out", slowly)
+    monkeypatch.setattr(delivery, "_send", slowly)
     with later() as clock:
         sent = tasks.send_pending_emails()
 
@@ -274,7 +308,7 @@ def test_who_was_too_slow_does_not_send_what_another_took(mailoutbox, monkeypatc
 def test_message_id_stays_when_a_letter_is_repeated(mailoutbox):
     letter = NotificationFactory()
     tasks.send_pending_emails()
-    Notification.objects.update(email_status="pending", email_leased_until=None)  # killed before it was noted
+    Notification.objects.update(email_status="pending")  # killed before it was noted
 
     tasks.send_pending_emails()
 
@@ -347,7 +381,7 @@ def test_letters_refused_together_do_not_come_back_together(server):
         now = timezone.now()
         tasks.send_pending_emails()
 
-    waits = {wait - now for wait in Notification.objects.values_list("email_leased_until", flat=True)}
+    waits = {wait - now for wait in Notification.objects.values_list("email_not_before", flat=True)}
     assert len(waits) == 5
     assert timedelta(minutes=3) < min(waits) < max(waits) < timedelta(minutes=5)
 
@@ -446,7 +480,7 @@ def test_a_server_that_breaks_off_loses_nothing(server, monkeypatch):
 @on_postgresql
 @pytest.mark.django_db(transaction=True)
 def test_two_senders_at_once_send_each_letter_once(server, monkeypatch):
-    monkeypatch.setattr(delivery, "LETTERS_PER_CONNECTION", 5)
+    monkeypatch.setattr(leases, "LETTERS_PER_LEASE", 5)
     letters = NotificationFactory.create_batch(40)
 
     sent = at_once(4, lambda number: tasks.send_pending_emails())
