@@ -489,6 +489,8 @@ REST_FRAMEWORK = {
     # Left as datetimes here; the renderer writes them in UTC with a Z.
     "DATETIME_FORMAT": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    # Our `url` fields lead elsewhere: DRF would take one for the address of what has been created, and send it along.
+    "URL_FIELD_NAME": "",
 }
 DRF_STANDARDIZED_ERRORS = {
     "EXCEPTION_HANDLER_CLASS": "common.handlers.ExceptionHandler",

@@ -258,6 +258,7 @@ def test_an_announcement(client_for, student, django_capture_on_commit_callbacks
     note = Notification.objects.get()
     assert response.json()["id"] == str(note.pk)
     assert response.json()["created_at"] is not None
+    assert "Location" not in response.headers  # which the note's link is not
     assert (note.recipient, note.kind, note.subject, note.message, note.url, note.email_status) == (
         student, "announcement", "Break", "On Monday we rest.", "https://lyceum.test/news", "pending",
     )  # fmt: skip
