@@ -42,6 +42,12 @@ class PositionSerializer(serializers.Serializer):
     position_seconds = SecondsField(min_value=0, max_value=1_000_000)
 
 
+class ProgressAtSerializer(ProgressSerializer):
+    """The course's progress, and where the lesson's video was stopped."""
+
+    position_seconds = serializers.IntegerField()
+
+
 class CourseBriefSerializer(serializers.ModelSerializer):
     """A course in one line."""
 

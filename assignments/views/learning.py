@@ -24,6 +24,7 @@ from assignments.serializers.learning import (
     GradebookSerializer,
     MyCourseSerializer,
     PositionSerializer,
+    ProgressAtSerializer,
     ProgressSerializer,
 )
 from assignments.services import progress, reports
@@ -64,16 +65,18 @@ class LessonPositionView(_LessonView):
     """Where the caller has stopped the lesson's video."""
 
     @extend_schema(
-        summary="Remember where the video was stopped", request=PositionSerializer, responses={200: PositionSerializer}
+        summary="Remember where the video was stopped",
+        request=PositionSerializer,
+        responses={200: ProgressAtSerializer},
     )
     def put(self, request: Request, pk: str) -> Response:
         lesson, enrollment = self.enrolled_lesson()
         serializer = PositionSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        services.note_position(
-            enrollment=enrollment, lesson=lesson, seconds=serializer.validated_data["position_seconds"]
-        )
-        return Response(serializer.data)
+        seconds = serializer.validated_data["position_seconds"]
+        services.note_position(enrollment=enrollment, lesson=lesson, seconds=seconds)
+        found = progress.progress_of([enrollment])[enrollment.pk]
+        return Response({**ProgressSerializer(found).data, "position_seconds": seconds})
 
 
 class ProgressView(InCourse, APIView):
