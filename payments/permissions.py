@@ -4,6 +4,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from materials.models import Course
 from payments.models import Payment
 
 
@@ -12,6 +13,14 @@ class IsAdminWhereMoneyMoves(BasePermission):
 
     def has_object_permission(self, request: Request, view: APIView, obj: Payment) -> bool:
         return view.action not in {"confirm", "refund"} or request.user.is_staff
+
+
+class IsSeller(BasePermission):
+    """Sales are for who teaches, or owns a course otherwise, and for admins."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        user = request.user
+        return user.is_staff or user.role == user.Role.TEACHER or Course.objects.filter(owner=user).exists()
 
 
 class IsBuyerWhoAsks(BasePermission):

@@ -14,6 +14,7 @@ from common.filters import StrictFilterBackend, StrictOrderingFilter
 from common.paginators import ListPagination
 from payments.filters import BooksFilter, SalesFilter
 from payments.models import Payment
+from payments.permissions import IsSeller
 from payments.serializers import SalesSerializer
 from payments.services import books
 
@@ -51,8 +52,9 @@ class ExportView(generics.GenericAPIView):
 @extend_schema_view(
     get=extend_schema(
         summary="Sales by course and month",
-        description="Of one's own courses; admins see all. Net of refunds and lost disputes, each in the month when it "
-        "happened. Months are those of the server's zone; currencies are never added up.",
+        description="For teachers and whoever owns a course: of their own; admins see all. Net of refunds and lost "
+        "disputes, each in the month when it happened. Months are those of the server's zone; currencies are never "
+        "added up.",
     )
 )
 class SalesView(generics.ListAPIView):
@@ -60,7 +62,7 @@ class SalesView(generics.ListAPIView):
 
     queryset = Payment.objects.none()
     serializer_class = SalesSerializer
-    permission_classes = (IsAuthenticated,)
+    permission_classes = (IsAuthenticated, IsSeller)
     filterset_class = SalesFilter
     pagination_class = ListPagination
     ordering_fields = ("month",)
