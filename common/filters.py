@@ -1,16 +1,17 @@
 """List filters that refuse what they do not know: a misspelt filter must not answer with everything."""
 
+import re
 from typing import Any
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as filters
 from django_filters.rest_framework import DjangoFilterBackend
 from django_filters.utils import translate_validation
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
-from rest_framework.filters import OrderingFilter
+from rest_framework.filters import BaseFilterBackend, OrderingFilter
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -61,9 +62,44 @@ class StrictFilterBackend(DjangoFilterBackend):
     def _check_names(self, request: Request, view: APIView, filterset_class: Any) -> None:
         paging = getattr(getattr(view, "paginator", None), "cursor_query_param", "page")
         known = GENERAL_PARAMETERS | {paging} | set(filterset_class.base_filters if filterset_class else ())
+        if getattr(view, "search_fields", None):
+            known = known | {WordFilter.PARAMETER}
         for name in request.query_params:
             if name not in known:
                 raise invalid(name, "unknown_filter", _("There is no such filter here."))
+
+
+class WordFilter(BaseFilterBackend):
+    """`?search=` over the view's `search_fields`: every word has to occur in one of them, in any case of letters.
+
+    By regular expression: SQLite's LIKE knows the cases of ASCII alone.
+    """
+
+    PARAMETER = "search"
+    FIELD = forms.CharField(required=False, max_length=200)
+
+    def filter_queryset(self, request: Request, queryset: QuerySet, view: APIView) -> QuerySet:
+        names = getattr(view, "search_fields", None)
+        if not names or getattr(view, "detail", False):
+            return queryset
+        try:
+            text = self.FIELD.clean(request.query_params.get(self.PARAMETER))
+        except forms.ValidationError as error:
+            first = error.error_list[0]
+            raise invalid(self.PARAMETER, first.code or "invalid", first.messages[0]) from None
+        for word in text.split():
+            occurs = [Q(**{f"{name}__iregex": re.escape(word)}) for name in names]
+            queryset = queryset.filter(Q(*occurs, _connector=Q.OR))
+        return queryset
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict]:
+        if not getattr(view, "search_fields", None):
+            return []
+        description = "Words, each of which has to occur."
+        schema = {"type": "string", "maxLength": self.FIELD.max_length}
+        return [
+            {"name": self.PARAMETER, "required": False, "in": "query", "description": description, "schema": schema}
+        ]
 
 
 class StrictOrderingFilter(OrderingFilter):

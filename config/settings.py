@@ -464,6 +464,7 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "common.renderers.LenientNegotiation",
     "DEFAULT_FILTER_BACKENDS": [
         "common.filters.StrictFilterBackend",
+        "common.filters.WordFilter",
         "common.filters.StrictOrderingFilter",
     ],
     "DEFAULT_PAGINATION_CLASS": "common.paginators.PageNumberPagination",

@@ -72,6 +72,7 @@ class CategoryViewSet(viewsets.ModelViewSet):
     )
     serializer_class = CategorySerializer
     lookup_value_regex = UUID_PATTERN
+    search_fields = ("title",)
     ordering_fields = ("order", "title")
     ordering = ("order", "title")
 
@@ -278,6 +279,7 @@ def visible_named_course(request: Request, serializer: Serializer, name: str) ->
 class LessonPages(mixins.ListModelMixin, viewsets.GenericViewSet):
     """What the nested and the flat route of lessons share."""
 
+    search_fields = ("title", "description")
     queryset = Lesson.objects.all()
     lookup_value_regex = UUID_PATTERN
     ordering_fields = ("order", "created_at", "title")
@@ -482,6 +484,7 @@ class ReviewViewSet(viewsets.ModelViewSet):
     serializer_class = ReviewSerializer
     permission_classes = (IsAuthenticatedOrReadOnly, MayChangeReview)
     filterset_class = ReviewFilter
+    search_fields = ("text",)
     lookup_value_regex = UUID_PATTERN
     ordering_fields = ("created_at", "rating")
     ordering = ("-created_at",)

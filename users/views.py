@@ -170,6 +170,13 @@ class UserViewSet(
     ordering_fields = ("date_joined",)
     ordering = ("-date_joined",)
 
+    @property
+    def search_fields(self) -> tuple[str, ...]:
+        """Only what the caller sees: a search is an answer, too."""
+        user = self.request.user
+        reads_all = user.is_authenticated and (user.is_staff or user.is_moderator)
+        return ("first_name", "username", "last_name", "email") if reads_all else ("first_name", "username")
+
     def get_permissions(self) -> list[Any]:
         if self.action == "create":
             return [AllowAny()]

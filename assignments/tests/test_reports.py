@@ -187,7 +187,7 @@ def test_pages_of_students(client, course, name):
         ({"page": 2}, 404),
         ({"page": 0}, 400),
         ({"page_size": "x"}, 400),
-        ({"search": "a"}, 400),
+        ({"student": "a"}, 400),
         ({"ordering": "email"}, 400),
         ({"format": "xml"}, 400),
     ],

@@ -72,6 +72,7 @@ class CertificateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, views
     serializer_class = CertificateSerializer
     permission_classes = (IsAuthenticated,)
     filterset_class = CertificateFilter
+    search_fields = ("number", "student_name", "course_title")
     lookup_value_regex = UUID_PATTERN
     ordering_fields = ("issued_at",)
     ordering = ("-issued_at",)

@@ -102,6 +102,7 @@ class CabinetView(generics.ListAPIView):
     queryset = Enrollment.objects.all()
     serializer_class = MyCourseSerializer
     filterset_class = CabinetFilter
+    search_fields = ("course__title",)
     ordering_fields = ("created_at",)
     ordering = ("-created_at",)
 
@@ -130,6 +131,7 @@ class CourseStudentsView(InCourse, generics.ListAPIView):
     queryset = Enrollment.objects.all()
     serializer_class = CourseStudentSerializer
     permission_classes = (IsAuthenticated, MayTeach)
+    search_fields = ("user__first_name", "user__username")
     ordering_fields = ("created_at",)
     ordering = ("-created_at",)
 

@@ -76,6 +76,7 @@ class QuizViewSet(InCourse, viewsets.ModelViewSet):
     serializer_class = QuizSerializer
     permission_classes = (IsAuthenticated, MayManage)
     filterset_class = QuizFilter
+    search_fields = ("title", "description")
     lookup_value_regex = UUID_PATTERN
     ordering = ("created_at",)
 

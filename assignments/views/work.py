@@ -62,6 +62,7 @@ class AssignmentViewSet(InLesson, viewsets.ModelViewSet):
     serializer_class = AssignmentSerializer
     permission_classes = (IsAuthenticated, MayManage)
     lookup_value_regex = UUID_PATTERN
+    search_fields = ("title", "description")
     ordering_fields = ("created_at", "due_at")
     ordering = ("created_at",)
 

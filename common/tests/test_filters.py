@@ -1,6 +1,6 @@
 import pytest
 
-from materials.tests.factories import CourseFactory
+from materials.tests.factories import CourseFactory, LessonFactory
 
 COURSES = "/api/courses/"
 LISTS = ["/api/courses/", "/api/categories/", "/api/users/", "/api/payments/", "/api/lessons/", "/api/users/payments/"]
@@ -136,3 +136,49 @@ def test_no_list_orders_by_what_it_does_not_offer(client_for, path):
     response = client_for("admin").get(path, {"ordering": "password"})
 
     check_refused(response, "ordering")
+
+
+# --- Words -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ОСНОВЫ", 1),
+        ("языка основы", 1),
+        ("основы рисования", 0),
+        ("python", 1),
+        (".", 0),
+        ("(", 0),
+        ("  ", 4),
+    ],
+)
+def test_words(client_for, course, text, found):
+    LessonFactory(course=course, title="Основы языка", description="Python and more", order=9)
+
+    for path in ("/api/lessons/", f"{COURSES}{course.pk}/lessons/"):
+        assert len(titles(client_for("teacher").get(path, {"search": text}))) == found
+
+
+@pytest.mark.parametrize("text", ["x" * 201, "a\x00b"])
+def test_bad_words(client_for, text):
+    check_refused(client_for("admin").get("/api/users/", {"search": text}), "search")
+
+
+@pytest.mark.parametrize(("who", "found"), [("student", False), ("other", False), ("moderator", True), ("admin", True)])
+def test_nobody_finds_people_by_what_they_do_not_see(client_for, course, teacher, who, found):
+    teacher.last_name = "Ivanova"
+    teacher.save()
+
+    for text in (teacher.email, teacher.last_name.upper()):
+        answer = client_for(who).get("/api/users/", {"search": text})
+        assert (str(teacher.pk) in {person["id"] for person in answer.json()["results"]}) is found
+
+
+@pytest.mark.parametrize("path", ["/api/categories/", "/api/users/", "/api/payments/", "/api/users/payments/",
+    "/api/users/certificates/", "/api/users/me/courses/", "/api/feedback/", "{course}reviews/", "{course}quizzes/",
+    "{course}students/"])  # fmt: skip
+def test_lists_that_are_searched(client_for, course, path):
+    answer = client_for("admin").get(path.format(course=f"{COURSES}{course.pk}/"), {"search": "no such thing"})
+
+    assert titles(answer) == []

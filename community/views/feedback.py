@@ -39,6 +39,7 @@ class FeedbackViewSet(
     serializer_class = FeedbackSerializer
     permission_classes = (IsAuthenticated, MayReadFeedback)
     filterset_class = FeedbackFilter
+    search_fields = ("name", "email", "subject", "message")
     lookup_value_regex = UUID_PATTERN
     ordering_fields = ("created_at",)
     ordering = ("-created_at",)

@@ -76,6 +76,7 @@ class PaymentViewSet(SlowsDownGuessing, mixins.ListModelMixin, mixins.RetrieveMo
     serializer_class = PaymentSerializer
     permission_classes = (IsAuthenticated, IsAdminWhereMoneyMoves, IsBuyerWhoAsks)
     filterset_class = PaymentFilter
+    search_fields = ("title", "receipt_number")
     lookup_value_regex = UUID_PATTERN
     ordering_fields = ORDERING_FIELDS
     ordering = ("-payment_date",)
@@ -233,6 +234,7 @@ class MyPaymentsView(generics.ListAPIView):
     queryset = Payment.objects.all()
     serializer_class = PaymentSerializer
     filterset_class = PaymentFilter
+    search_fields = ("title", "receipt_number")
     ordering_fields = ORDERING_FIELDS
     ordering = ("-payment_date",)
 
