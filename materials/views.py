@@ -24,6 +24,7 @@ from rest_framework.views import APIView
 from common.background import enqueue
 from common.errors import RuleBroken, invalid
 from common.ids import UUID_PATTERN
+from common.paginators import ListPagination
 from common.registry import authored
 from common.schema import problems
 from common.uploads import download
@@ -161,18 +162,16 @@ class CourseViewSet(viewsets.ModelViewSet):
         summary="Popular courses",
         description="The most enrolled of the last 30 days, up to ten.",
         responses=CourseCardSerializer(many=True),
-        filters=False,
     )
-    @action(detail=False, pagination_class=None, filter_backends=[])
+    @action(detail=False, pagination_class=ListPagination, filterset_class=None, ordering_fields=())
     def popular(self, request: Request) -> Response:
         ids = cache.get("materials:popular")
         if ids is None:
             ids = popular_course_ids()
             cache.set("materials:popular", ids, POPULAR_CACHE_SECONDS)
-        found = {course.pk: course for course in self.get_queryset().filter(pk__in=ids, status="published")}
-        courses = [found[pk] for pk in ids if pk in found]
-        access.set_outline_locks(request.user, courses)
-        return Response(self.get_serializer(courses, many=True).data)
+        courses = self.filter_queryset(self.get_queryset().filter(pk__in=ids, status="published"))
+        page = self.paginate_queryset(sorted(courses, key=lambda course: ids.index(course.pk)))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     @extend_schema(
         summary="Subscribe to a course's updates",

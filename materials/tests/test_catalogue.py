@@ -346,26 +346,31 @@ def test_the_most_enrolled_of_the_last_month_come_first(api, shelf):
         created_at=timezone.now() - timedelta(days=31)
     )
 
-    assert [card["title"] for card in api.get(POPULAR).json()] == ["B", "A", "C"]
+    assert [card["title"] for card in api.get(POPULAR).json()["results"]] == ["B", "A", "C"]
 
 
 def test_at_most_ten_are_popular(api, teacher):
     CourseFactory.create_batch(11, owner=teacher)
 
-    assert len(api.get(POPULAR).json()) == 10
+    assert api.get(POPULAR).json()["count"] == 10
+
+
+@pytest.mark.parametrize("params", [{"level": "beginner"}, {"search": "x"}, {"ordering": "title"}])
+def test_what_is_popular_has_no_filters(api, shelf, params):
+    assert api.get(POPULAR, params).status_code == 400
 
 
 def test_a_course_that_is_hidden_since_is_popular_no_more(api, shelf):
     api.get(POPULAR)
     Course.objects.filter(title="B").update(status="draft")
 
-    assert sorted(card["title"] for card in api.get(POPULAR).json()) == ["A", "C"]
+    assert sorted(card["title"] for card in api.get(POPULAR).json()["results"]) == ["A", "C"]
 
 
 def test_drafts_are_not_popular_even_with_their_author(client_for, teacher):
     CourseFactory(owner=teacher, status="draft")
 
-    assert client_for("teacher").get(POPULAR).json() == []
+    assert client_for("teacher").get(POPULAR).json() == {"count": 0, "next": None, "previous": None, "results": []}
 
 
 # --- Queries ---------------------------------------------------------------------------------------------------------
