@@ -67,7 +67,9 @@ class ProblemFormatter(ExceptionFormatter):
         first = error_response.errors[0]
         code = "validation_error" if is_validation else first.code
         detail = gettext("Some fields are not valid.") if is_validation else first.detail
-        errors = [{"attr": e.attr, "code": e.code, "detail": e.detail} for e in error_response.errors if is_validation]
+        # Two validators may say the same of a field: it is said once.
+        told = dict.fromkeys((e.attr, e.code, str(e.detail)) for e in error_response.errors if is_validation)
+        errors = [dict(zip(("attr", "code", "detail"), error, strict=True)) for error in told]
         return {
             **problem(self.exc.status_code, code, detail, errors=errors),
             **getattr(self.exc, "extra", {}),

@@ -55,6 +55,12 @@ def test_a_field_that_is_not_valid(api):
     assert {error["attr"] for error in response.json()["errors"]} == {"email", "password"}
 
 
+def test_what_two_validators_say_is_said_once(api):
+    response = api.post("/api/auth/register/", {"email": "nobody", "password": "correct-horse-7"})
+
+    assert [(error["attr"], error["code"]) for error in response.json()["errors"]] == [("email", "invalid")]
+
+
 @pytest.mark.parametrize(
     "body",
     [b"{", b"", b"\xff", b'{"email": NaN}', b"[" * 100_000, b'{"a":' * 200 + b"1" + b"}" * 200],
