@@ -222,6 +222,7 @@ class LessonSerializer(PartialSaveMixin, serializers.ModelSerializer):
     preview = ImageField(required=False, allow_null=True)
     order = serializers.IntegerField(required=False, min_value=1, max_value=1_000_000)
     price = serializers.DecimalField(max_digits=10, decimal_places=2, min_value=Decimal(0), required=False)
+    currency = serializers.CharField(source="course.currency", read_only=True)
     is_preview = OptionalBooleanField(required=False)
     duration_seconds = serializers.IntegerField(required=False, min_value=0, max_value=1_000_000)
     attachments = serializers.SerializerMethodField()
@@ -248,6 +249,7 @@ class LessonSerializer(PartialSaveMixin, serializers.ModelSerializer):
             "attachments",
             "order",
             "price",
+            "currency",
             "is_preview",
             "duration_seconds",
             "is_locked",

@@ -70,7 +70,7 @@ def test_a_lesson_with_everything(client_for, course, teacher, add):
     assert answer.status_code == 201, answer.json()
     lesson = answer.json()
     assert {name: lesson[name] for name in body} == body
-    assert (lesson["course"], lesson["owner"]) == (str(course.pk), str(teacher.pk))
+    assert (lesson["course"], lesson["owner"], lesson["currency"]) == (str(course.pk), str(teacher.pk), "RUB")
     assert (lesson["is_locked"], lesson["lock_reason"], lesson["attachments"]) == (False, None, [])
 
 
