@@ -446,6 +446,10 @@ elif CELERY_BROKER_URL.startswith(("redis", "rediss")):
 # --- The API ---------------------------------------------------------------------------------------------------------
 
 
+# A file for a database: whoever tries things out is many people from one address.
+ON_A_LAPTOP = "sqlite3" in DATABASES["default"]["ENGINE"]
+
+
 def rate(name: str, default: str) -> str | None:
     """A throttle's rate; None switches it off."""
     value: str = read(name, default, throttle_rate)
@@ -479,9 +483,8 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "anon": rate("THROTTLE_ANON", "200/min"),
         "user": rate("THROTTLE_USER", "1000/min"),
-        # A file for a database is a laptop, where whoever tries things out registers many people from one address.
-        "register": rate("THROTTLE_REGISTER", "200/hour" if "sqlite3" in DATABASES["default"]["ENGINE"] else "20/hour"),
-        "login": rate("THROTTLE_LOGIN", "60/min"),
+        "register": rate("THROTTLE_REGISTER", "200/hour" if ON_A_LAPTOP else "20/hour"),
+        "login": rate("THROTTLE_LOGIN", "600/min" if ON_A_LAPTOP else "60/min"),
         "feedback": rate("THROTTLE_FEEDBACK", "5/hour"),
         "coupon": rate("THROTTLE_COUPON", "30/min"),
         "password_reset": rate("THROTTLE_PASSWORD_RESET", "60/hour"),
