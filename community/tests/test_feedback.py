@@ -101,6 +101,8 @@ def test_a_throttle_for_an_address_and_for_a_person(api, client_for, student, mo
     monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", {"anon": None, "user": None, "feedback": "5/hour"})
     person, staff = client_for("student"), client_for("moderator")
 
+    assert [api.post(FEEDBACK, {}).status_code for _ in range(6)] == [400] * 6
+
     statuses = [api.post(FEEDBACK, LETTER).status_code for _ in range(6)]
 
     assert statuses == [201] * 5 + [429]

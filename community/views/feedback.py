@@ -11,6 +11,7 @@ from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
+from rest_framework.throttling import ScopedRateThrottle
 
 from common.ids import UUID_PATTERN
 from community.filters import FeedbackFilter
@@ -47,10 +48,6 @@ class FeedbackViewSet(
     def get_permissions(self) -> list[Any]:
         return [AllowAny()] if self.action == "create" else super().get_permissions()
 
-    def get_throttles(self) -> list[Any]:
-        self.throttle_scope = "feedback" if self.action == "create" else None
-        return super().get_throttles()
-
     def get_queryset(self) -> QuerySet[Feedback]:
         return Feedback.objects.for_listing()
 
@@ -58,6 +55,11 @@ class FeedbackViewSet(
         return FeedbackFormSerializer if self.action == "create" else FeedbackSerializer
 
     def perform_create(self, serializer: Serializer) -> None:
+        # Not before it is valid: a mistyped address is no letter.
+        self.throttle_scope = "feedback"
+        throttle = ScopedRateThrottle()
+        if not throttle.allow_request(self.request, self):
+            self.throttled(self.request, throttle.wait())
         user = self.request.user if self.request.user.is_authenticated else None
         serializer.instance = feedback.send_feedback(
             user=user, language=get_language() or settings.LANGUAGE_CODE, **serializer.validated_data
