@@ -1,13 +1,14 @@
 """The WSGI entry point, `config.wsgi:application`."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import BinaryIO
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 import django
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.http import HttpResponseBase
 from django.urls import get_resolver
 from django.utils.http import parse_header_parameters
 
@@ -26,7 +27,7 @@ class UTF8Request(WSGIRequest):
 class Handler(WSGIHandler):
     request_class = UTF8Request
 
-    def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
+    def __call__(self, environ: dict, start_response: Callable) -> HttpResponseBase:
         response = super().__call__(environ, start_response)
         _read_to_the_end(environ["wsgi.input"])
         return response
