@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from assignments.models import Answer, Assignment, Attempt, Certificate, Choice, Comment, Question, Quiz, Submission
 from assignments.services import attempts, certificates
 from common.admin import ReadOnlyAdmin
-from common.background import enqueue
+from materials.services import look_for_completed
 
 
 class LessToDoAdmin(admin.ModelAdmin):
@@ -27,7 +27,7 @@ class LessToDoAdmin(admin.ModelAdmin):
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         course_id = self.course_of(obj)
         super().delete_model(request, obj)
-        enqueue("assignments.tasks.complete_finished_enrollments", str(course_id))
+        look_for_completed(course_id)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         for obj in queryset:
@@ -116,6 +116,12 @@ class QuizAdmin(LessToDoAdmin):
 
     def course_of(self, obj: Quiz) -> Any:
         return obj.course_id
+
+    @transaction.atomic
+    def save_model(self, request: HttpRequest, obj: Quiz, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "is_final" in form.changed_data and not obj.is_final:
+            look_for_completed(obj.course_id)
 
 
 class AnswerInline(admin.TabularInline):

@@ -384,6 +384,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "assignments.tasks.close_expired_attempts",
         "schedule": crontab(),
     },
+    "complete-waiting-enrollments": {
+        "task": "assignments.tasks.complete_waiting_enrollments",
+        "schedule": crontab(),
+    },
     "send-feedback-answers": {
         "task": "community.tasks.send_feedback_answers",
         "schedule": crontab(),

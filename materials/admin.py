@@ -8,11 +8,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from common.admin import ReadOnlyAdmin
-from common.background import enqueue
 from materials import services
 from materials.models import (
     Attachment,
     Category,
+    CompletionCheck,
     Course,
     CourseUpdate,
     Enrollment,
@@ -130,7 +130,7 @@ class LessonAdmin(admin.ModelAdmin):
     def delete_model(self, request: HttpRequest, obj: Lesson) -> None:
         super().delete_model(request, obj)
         services.content_changed(obj.course, CourseUpdate.Kind.LESSON_REMOVED, obj.title)
-        enqueue("assignments.tasks.complete_finished_enrollments", str(obj.course.pk))
+        services.look_for_completed(obj.course_id)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Lesson]) -> None:
         for lesson in queryset.select_related("course__owner"):
@@ -208,6 +208,14 @@ class SubscriptionAdmin(admin.ModelAdmin):
 class CourseUpdateAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "course", "kind", "summary", "announced_at")
     list_filter = ("kind",)
+    list_select_related = ("course",)
+
+
+@admin.register(CompletionCheck)
+class CompletionCheckAdmin(ReadOnlyAdmin):
+    """What is here waits: rows that stay mean that looking for completed enrollments fails."""
+
+    list_display = ("course", "created_at")
     list_select_related = ("course",)
 
 

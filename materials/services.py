@@ -17,6 +17,7 @@ from common.background import enqueue
 from common.errors import RuleBroken
 from common.models import Language
 from materials.models import (
+    CompletionCheck,
     Course,
     CourseSearch,
     CourseUpdate,
@@ -147,7 +148,7 @@ def _open(enrollment: Enrollment, created: bool, *, source: str, expires_at: dat
         notify([_enrolled_notification(user, course, enrollment)])
     if not created and enrollment.completed_at is None:
         # The last grade may have come while they were away.
-        enqueue("assignments.tasks.complete_finished_enrollments", str(course.pk))
+        look_for_completed(course.pk)
     return enrollment
 
 
@@ -239,6 +240,12 @@ def complete_lesson(*, enrollment: Enrollment, lesson: Lesson) -> None:
     )
     # The dashboard begins with what the student was last busy with.
     Enrollment.objects.filter(pk=enrollment.pk).update(updated_at=timezone.now())
+
+
+def look_for_completed(course_id: UUID) -> None:
+    """Has those found who have nothing left to do in the course. Within the transaction of what brought that about."""
+    CompletionCheck.objects.create(course_id=course_id)
+    enqueue("assignments.tasks.complete_finished_enrollments", str(course_id))
 
 
 def note_position(*, enrollment: Enrollment, lesson: Lesson, seconds: int) -> None:

@@ -21,7 +21,6 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from common.background import enqueue
 from common.errors import RuleBroken, invalid
 from common.ids import UUID_PATTERN
 from common.paginators import ListPagination
@@ -341,7 +340,7 @@ class LessonPages(mixins.ListModelMixin, viewsets.GenericViewSet):
             services.lock_course(lesson.course)
             lesson.delete()
             services.content_changed(lesson.course, CourseUpdate.Kind.LESSON_REMOVED, lesson.title)
-            enqueue("assignments.tasks.complete_finished_enrollments", str(lesson.course.pk))
+            services.look_for_completed(lesson.course_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _check_order(self, course: Course, order: int | None, except_for: Lesson | None = None) -> None:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from assignments.models import Assignment, Attempt, Certificate, Quiz, Submission
 from assignments.services import certificates
-from materials.models import Course, Enrollment, Lesson, LessonCompletion
+from materials.models import CompletionCheck, Course, Enrollment, Lesson, LessonCompletion
 from users.models import User
 
 KINDS = LESSON, ASSIGNMENT, QUIZ = "lesson", "assignment", "quiz"
@@ -23,6 +23,10 @@ LAST = 2_000_000_000  # behind every lesson
 COURSES_ON_DASHBOARD = 10
 ASSIGNMENTS_ON_DASHBOARD = 10
 CERTIFICATES_ON_DASHBOARD = 5
+ENROLLMENTS_PER_BATCH = 100
+CHECKS_PER_RUN = 1000
+# Whoever looks for completed enrollments and has been silent this long is relieved by another.
+CHECK_LEASE = timedelta(minutes=2)
 
 
 class Item(NamedTuple):
@@ -150,23 +154,40 @@ def complete_if_finished(*, student: User, course: Course) -> None:
 def complete_finished(course: Course) -> int:
     """After something that the course asked for has been taken out of it: whoever was waiting for that alone is done.
 
-    Returns how many enrollments were looked at.
+    Returns how many enrollments were looked at: none, if nobody has asked or another is busy with it. Safe to run
+    twice, at once, or after a kill: what was asked for is forgotten when all of them have been looked at.
     """
+    asked = list(course.completion_checks.free_at(timezone.now()).values_list("pk", flat=True))
+    checks = CompletionCheck.objects.filter(pk__in=asked)
+    if not checks.free_at(timezone.now()).update(leased_until=timezone.now() + CHECK_LEASE):
+        return 0
     looked_at = 0
-    last_id = None
+    last: Enrollment | None = None
     while True:
-        waiting = Enrollment.objects.filter(course=course, completed_at__isnull=True).not_revoked().order_by("pk")
-        if last_id is not None:
-            waiting = waiting.filter(pk__gt=last_id)
-        batch = list(waiting.select_related("user")[:100])
+        # In the order of the index: a course may have a million students.
+        waiting = Enrollment.objects.filter(course=course, completed_at__isnull=True).not_revoked()
+        if last is not None:
+            waiting = waiting.filter(created_at__gte=last.created_at).exclude(
+                created_at=last.created_at, pk__lte=last.pk
+            )
+        batch = list(waiting.select_related("user").order_by("created_at", "pk")[:ENROLLMENTS_PER_BATCH])
         if not batch:
-            return looked_at
-        last_id = batch[-1].pk
+            break
+        last = batch[-1]
         progress = progress_of(batch)
         for enrollment in batch:
             if progress[enrollment.pk].is_finished:
                 complete_if_finished(student=enrollment.user, course=course)
         looked_at += len(batch)
+        checks.update(leased_until=timezone.now() + CHECK_LEASE)
+    checks.delete()
+    return looked_at
+
+
+def courses_to_check(now: datetime) -> list[UUID]:
+    """Those that `complete_finished` was asked for and nobody is busy with, the longest waiting first."""
+    waiting = CompletionCheck.objects.free_at(now).order_by("created_at", "id").values_list("course", flat=True)
+    return list(dict.fromkeys(waiting[:CHECKS_PER_RUN]))
 
 
 # --- The dashboard ---------------------------------------------------------------------------------------------------

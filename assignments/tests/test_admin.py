@@ -134,6 +134,21 @@ def test_an_assignment_is_deleted(office, course):
     assert not type(assignment).objects.exists()
 
 
+def test_a_quiz_that_is_final_no_more_lets_whoever_waited_complete(office, course):
+    quiz = QuizFactory(course=course, is_final=True)
+    form = {
+        "course": course.pk, "title": quiz.title, "passing_score": 50, "is_final": "on",
+        "questions-TOTAL_FORMS": 0, "questions-INITIAL_FORMS": 0,
+    }  # fmt: skip
+
+    office.post(page(type(quiz), "change", quiz.pk), form)
+    assert not course.completion_checks.exists()
+    answer = office.post(page(type(quiz), "change", quiz.pk), {**form, "is_final": ""})
+
+    assert answer.status_code == 302
+    assert course.completion_checks.count() == 1
+
+
 @pytest.mark.parametrize("who", ["student", "teacher", "moderator"])
 def test_nobody_else_gets_in(client, request, rows, who):
     client.force_login(request.getfixturevalue(who))

@@ -16,7 +16,8 @@ from assignments.tests.factories import (
     SubmissionFactory,
     right_answers,
 )
-from materials.models import Course, Enrollment, Lesson, LessonCompletion
+from materials.models import CompletionCheck, Course, Enrollment, Lesson, LessonCompletion
+from materials.services import look_for_completed
 from materials.tests.factories import (
     CourseFactory,
     EnrollmentFactory,
@@ -845,11 +846,49 @@ def test_looking_for_those_who_waited_goes_on_over_all_of_them(course, waiting):
     people = EnrollmentFactory.create_batch(101, course=course, user__password="")
     for enrollment in people[::50]:
         done(course, enrollment.user)
+    Enrollment.objects.update(created_at=timezone.now())  # written together
+    look_for_completed(course.pk)
 
     looked_at = import_string("assignments.tasks.complete_finished_enrollments")(str(course.pk))
 
     assert looked_at == 102
     assert Enrollment.objects.filter(status="completed").count() == 3
+    assert not CompletionCheck.objects.exists()
+
+
+def sweep():
+    return import_string("assignments.tasks.complete_waiting_enrollments")()
+
+
+def test_what_the_broker_lost_is_found(client_for, course, enrolled, waiting):
+    client_for("teacher").delete(f"/api/lessons/{waiting.pk}/")  # nobody carries the task out
+
+    assert not is_completed(enrolled)
+    assert sweep() == 1
+    assert is_completed(enrolled)
+    assert sweep() == 0
+
+
+def test_looking_asks_the_same_for_one_and_for_a_hundred(course, waiting, django_assert_num_queries):
+    """The courses that wait; and of each: it, its checks, the lease, students, progress, lease, none, the end."""
+    for number in 1, 99:
+        EnrollmentFactory.create_batch(number - (number == 1), course=course, user__password="")
+        for _ in range(number):
+            look_for_completed(course.pk)
+        with django_assert_num_queries(9):
+            sweep()
+
+
+def test_one_looks_at_a_time_until_it_falls_silent(course, waiting, monkeypatch):
+    look_for_completed(course.pk)
+    monkeypatch.setattr("assignments.services.progress.progress_of", lambda batch: 1 / 0)
+
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        assert sweep() == 0  # it died, and the schedule goes on
+        monkeypatch.undo()
+        assert sweep() == 0
+        clock.shift(120)
+        assert sweep() == 1
 
 
 def test_a_course_that_is_gone_by_then(db):

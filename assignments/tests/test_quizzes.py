@@ -416,14 +416,14 @@ def test_what_nobody_writes_is_ignored(teacher_client, course, other, quiz, meth
 
 def test_a_quiz_that_is_final_no_more_lets_whoever_waited_complete(teacher_client, course, quiz, monkeypatch):
     asked = []
-    monkeypatch.setattr(views, "enqueue", lambda *call: asked.append(call))
+    monkeypatch.setattr(views, "look_for_completed", asked.append)
     Quiz.objects.update(is_final=True)
 
     teacher_client.patch(url(course, quiz), {"title": "New"})
     teacher_client.patch(url(course, quiz), {"is_final": False})
     teacher_client.patch(url(course, quiz), {"is_final": False})
 
-    assert asked == [("assignments.tasks.complete_finished_enrollments", str(course.pk))]
+    assert asked == [course.pk]
 
 
 # --- Deleting one ----------------------------------------------------------------------------------------------------

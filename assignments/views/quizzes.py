@@ -27,12 +27,12 @@ from assignments.serializers.quizzes import (
 )
 from assignments.services import attempts
 from assignments.views.parents import InCourse, InQuiz, check_own_work, hold, path_parameters
-from common.background import enqueue
 from common.errors import RuleBroken
 from common.ids import UUID_PATTERN
 from common.schema import problems
 from materials import access
 from materials.models import Lesson
+from materials.services import look_for_completed
 
 IN_COURSE = path_parameters("course")
 IN_QUIZ = path_parameters("course", "quiz")
@@ -139,13 +139,13 @@ class QuizViewSet(InCourse, viewsets.ModelViewSet):
             if questions is not None:
                 attempts.replace_questions(quiz, questions)
             if was_final and not quiz.is_final:
-                enqueue("assignments.tasks.complete_finished_enrollments", str(self.course.pk))
+                look_for_completed(self.course.pk)
             serializer.instance = self.get_queryset().get(pk=quiz.pk)
 
     @transaction.atomic
     def perform_destroy(self, instance: Quiz) -> None:
         instance.delete()
-        enqueue("assignments.tasks.complete_finished_enrollments", str(self.course.pk))
+        look_for_completed(self.course.pk)
 
 
 def for_reading(quizzes: QuerySet[Quiz], user: Any) -> QuerySet[Quiz]:

@@ -32,11 +32,11 @@ from assignments.views.parents import (
     hold,
     path_parameters,
 )
-from common.background import enqueue
 from common.ids import UUID_PATTERN
 from common.schema import problems
 from common.uploads import download
 from materials import access
+from materials.services import look_for_completed
 
 IN_LESSON = path_parameters("course", "lesson")
 IN_ASSIGNMENT = path_parameters("course", "lesson", "assignment")
@@ -81,7 +81,7 @@ class AssignmentViewSet(InLesson, viewsets.ModelViewSet):
     @transaction.atomic
     def perform_destroy(self, instance: Assignment) -> None:
         instance.delete()
-        enqueue("assignments.tasks.complete_finished_enrollments", str(self.course.pk))
+        look_for_completed(self.course.pk)
 
 
 SUBMITTING = problems(

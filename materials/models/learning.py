@@ -137,3 +137,27 @@ class LessonCompletion(Row):
 
     def __str__(self) -> str:
         return f"{self.enrollment_id}: {self.lesson_id}"
+
+
+class CompletionCheckQuerySet(models.QuerySet["CompletionCheck"]):
+    def free_at(self, moment: datetime) -> "CompletionCheckQuerySet":
+        """Those that nobody is busy with."""
+        return self.filter(Q(leased_until__isnull=True) | Q(leased_until__lte=moment))
+
+
+class CompletionCheck(Row):
+    """The course asks for less than before, or lets somebody in again: who has finished it by now is to be looked for.
+    The row is gone once that has been done."""
+
+    course = models.ForeignKey(Course, models.CASCADE, related_name="completion_checks", verbose_name=_("course"))
+    leased_until = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = CompletionCheckQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("search for completed enrollments")
+        verbose_name_plural = _("searches for completed enrollments")
+        ordering = ("created_at", "id")
+
+    def __str__(self) -> str:
+        return str(self.course_id)

@@ -6,7 +6,7 @@ from django.contrib import admin as site
 from django.urls import reverse
 from django.utils import timezone
 
-from materials.models import Course, CourseUpdate, Enrollment, Lesson
+from materials.models import CompletionCheck, Course, CourseUpdate, Enrollment, Lesson
 from materials.tests.factories import (
     AttachmentFactory,
     CategoryFactory,
@@ -43,6 +43,7 @@ def rows(course, enrolled):
         ReviewFactory(course=course),
         SubscriptionFactory(course=course),
         CourseUpdate.objects.get(),
+        CompletionCheck.objects.create(course=course),
         LessonAccessFactory(lesson=lesson),
         LessonCompletionFactory(enrollment=enrollment, lesson=lesson, completed_at=timezone.now()),
     ]
