@@ -67,7 +67,7 @@ for state_folder in (DATA_DIR, MEDIA_ROOT):
         raise ConfigurationError("DATA_DIR", f"cannot be used: {error}") from None
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "common.apps.SiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -298,3 +298,55 @@ def test_errors_have_one_shape_for_every_accept(api, accept):
     response = api.get(ME, headers={"Accept": accept})
 
     check_problem(response, 401, "not_authenticated")
+
+
+# --- The pages of the admin: what makes no sense leads back to the list ----------------------------------------------
+
+
+@pytest.fixture
+def office(client, admin):
+    client.force_login(admin)
+    return client
+
+
+@pytest.mark.parametrize("model", ["materials/category", "auth/group", "django_celery_beat/periodictask"])
+def test_selecting_what_is_no_row(office, model):
+    path = f"/admin/{model}/"
+
+    response = office.post(path, {"action": "delete_selected", "_selected_action": "x", "index": "0"}, follow=True)
+
+    assert response.redirect_chain == [(path, 302)]
+    assert [message.level_tag for message in response.context["messages"]] == ["warning"]
+
+
+@pytest.mark.parametrize("query", ["created_at__year=0", "created_at__year=99999", "created_at__range="])
+@pytest.mark.parametrize("model", ["materials/category", "materials/course"])
+def test_a_date_that_is_none(office, model, query):
+    response = office.get(f"/admin/{model}/?{query}")
+
+    assert (response.status_code, response["Location"]) == (302, f"/admin/{model}/?e=1")
+
+
+def test_what_one_database_takes_and_the_other_does_not(office):
+    """A year that no time zone reaches, and a number that is too large."""
+    assert office.get("/admin/materials/course/?created_at__year=1").status_code in {200, 302}
+    many = {"action": "delete_selected", "_selected_action": "9" * 40}
+    assert office.post("/admin/auth/group/", many).status_code in {200, 302}
+
+
+@pytest.mark.parametrize("query", ["course=x", "course=%00", "user=" + "9" * 40, "expires_at=2026-01-01"])
+def test_a_new_row_with_a_value_that_is_none(office, query):
+    assert office.get(f"/admin/materials/enrollment/add/?{query}").status_code == 200
+
+
+def test_a_new_row_with_a_value(office, course):
+    response = office.get(f"/admin/materials/enrollment/add/?course={course.pk}")
+
+    assert response.context["adminform"].form.initial == {"course": str(course.pk)}
+
+
+def test_looking_for_a_nul(office):
+    """PostgreSQL takes none."""
+    fields = "app_label=materials&model_name=enrollment&field_name=course"
+
+    assert office.get(f"/admin/autocomplete/?{fields}&term=a%00").status_code == 200
