@@ -15,11 +15,11 @@ from common.admin import ReadOnlyAdmin
 from common.errors import RuleBroken
 from common.pdf import pdf_response
 from payments import gateway
-from payments.admin_forms import ConfirmationForm, RefundForm, RefundsForm, ask_first
+from payments.admin_forms import ConfirmationForm, DeclineForm, RefundForm, RefundsForm, ask_first
 from payments.models import Coupon, Dispute, NumberSeries, Payment, Refund, RefundRequest, WebhookEvent
 from payments.models.coupons import read_code
 from payments.papers import Paper
-from payments.services import books, coupons, refunds, settling, webhooks
+from payments.services import books, coupons, settling, webhooks
 
 REFUND_QUESTION = _(
     "Is the money of these payments to go back? A full refund closes what was bought; an open request is settled."
@@ -106,7 +106,7 @@ class PaymentAdmin(WithPaper):
 class RefundRequestAdmin(ReadOnlyAdmin):
     """What buyers ask for; here an admin decides."""
 
-    list_display = ("created_at", "status", "payment", "reason", "decided_by")
+    list_display = ("created_at", "status", "payment", "reason", "answer", "decided_by")
     list_filter = ("status",)
     search_fields = ("payment__user__email", "payment__title")
     list_select_related = ("payment", "decided_by")
@@ -114,17 +114,24 @@ class RefundRequestAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Give money back…"), permissions=["view"])
     def refund(self, request: HttpRequest, queryset: QuerySet[RefundRequest]) -> HttpResponse | None:
-        payments = Payment.objects.filter(refund_requests__in=queryset.filter(status=RefundRequest.Status.OPEN))
+        payments = self._payments(queryset)
         form = RefundForm if payments.count() == 1 else RefundsForm
         return ask_first(
             self, request, queryset, payments, form, form.refund,
             title=_("Refund"), question=REFUND_QUESTION, verb=_("Refund"),
         )  # fmt: skip
 
-    @admin.action(description=_("Decline"), permissions=["view"])
-    def decline(self, request: HttpRequest, queryset: QuerySet[RefundRequest]) -> None:
-        done = sum(refunds.decline_request(request=one, admin=request.user) for one in queryset)
-        self.message_user(request, ngettext("%(n)s request declined", "%(n)s requests declined", done) % {"n": done})
+    @admin.action(description=_("Decline…"), permissions=["view"])
+    def decline(self, request: HttpRequest, queryset: QuerySet[RefundRequest]) -> HttpResponse | None:
+        return ask_first(
+            self, request, queryset, self._payments(queryset), DeclineForm, DeclineForm.decline,
+            title=_("Decline"), question=_("Are these requests to be declined? The buyers keep what they bought."),
+            verb=_("Decline"),
+        )  # fmt: skip
+
+    def _payments(self, requests: QuerySet[RefundRequest]) -> QuerySet[Payment]:
+        undecided = requests.filter(status=RefundRequest.Status.OPEN)
+        return Payment.objects.filter(refund_requests__in=undecided).select_related("user")
 
 
 @admin.register(Refund)

@@ -1,4 +1,4 @@
-"""The question that Django admin asks before money moves."""
+"""The question that Django admin asks before money moves, or is refused."""
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -71,16 +71,26 @@ class ConfirmationForm(forms.Form):
         return buying.confirm_payment(payment=payment, admin=request.user, reference=self.cleaned_data["reference"])
 
 
+class DeclineForm(forms.Form):
+    answer = forms.CharField(
+        label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 4}), help_text=_("The buyer reads it.")
+    )
+
+    def decline(self, request: HttpRequest, payment: Payment) -> str:
+        refunds.decline_request(payment=payment, admin=request.user, answer=self.cleaned_data["answer"])
+        return _("Declined: %s") % payment
+
+
 def ask_first(
     model_admin: admin.ModelAdmin,
     request: HttpRequest,
     queryset: QuerySet[Any],
     payments: Iterable[Payment],
     form_class: type[forms.Form],
-    do: Callable[[Any, HttpRequest, Payment], Payment],
+    do: Callable[[Any, HttpRequest, Payment], Payment | str],
     **words: Any,
 ) -> HttpResponse | None:
-    """A page that asks whether money should move, and then moves it, payment by payment."""
+    """A page that asks, and then does it, payment by payment, and says what it has come to."""
     form = form_class(request.POST if "confirmed" in request.POST else None)
     if not form.is_valid():
         context = {
@@ -96,11 +106,11 @@ def ask_first(
         return TemplateResponse(request, "admin/payments/confirm_action.html", context)
     for payment in payments:
         try:
-            payment = do(form, request, payment)
+            done = do(form, request, payment)
         except APIException as error:
             model_admin.message_user(request, f"{payment}: {_text(error)}", messages.ERROR)
         else:
-            model_admin.message_user(request, str(payment), messages.SUCCESS)
+            model_admin.message_user(request, str(done), messages.SUCCESS)
     return None
 
 

@@ -49,5 +49,5 @@ def held_on(user: User) -> dict[str, Any]:
         ),
         "refund_requests": RefundRequest.objects.filter(payment__user=user)
         .order_by("pk")
-        .values("id", "payment", "reason", "status", "decided_at", "created_at", "updated_at"),
+        .values("id", "payment", "reason", "status", "answer", "decided_at", "created_at", "updated_at"),
     }

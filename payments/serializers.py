@@ -65,8 +65,8 @@ class PaymentSerializer(serializers.ModelSerializer):
 class RefundRequestSerializer(serializers.ModelSerializer):
     class Meta:
         model = RefundRequest
-        fields = ("id", "payment", "reason", "status", "created_at", "decided_at")
-        read_only_fields = ("payment", "status", "decided_at")
+        fields = ("id", "payment", "reason", "status", "answer", "created_at", "decided_at")
+        read_only_fields = ("payment", "status", "answer", "decided_at")
 
 
 class PaymentDetailSerializer(PaymentSerializer):

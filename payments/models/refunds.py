@@ -108,6 +108,7 @@ class RefundRequest(EditableRow):
     decided_by = models.ForeignKey(
         User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("decided by")
     )
+    answer = models.TextField(_("answer"), max_length=500, blank=True)
 
     class Meta:
         verbose_name = _("refund request")

@@ -149,17 +149,21 @@ def request_refund(*, payment: Payment, reason: str) -> RefundRequest:
 
 
 @transaction.atomic
-def decline_request(*, request: RefundRequest, admin: User) -> bool:
-    """Says whether it was open."""
-    declined = RefundRequest.objects.filter(pk=request.pk, status=RefundRequest.Status.OPEN).update(
-        status=RefundRequest.Status.DECLINED, decided_by=admin, decided_at=timezone.now(), updated_at=timezone.now()
+def decline_request(*, payment: Payment, admin: User, answer: str) -> None:
+    """The payment's open request is declined, and the buyer reads why. Raises RuleBroken if there is none any more."""
+    request = (
+        RefundRequest.objects.select_for_update().filter(payment=payment, status=RefundRequest.Status.OPEN).first()
     )
-    if declined:
-        telling.tell_buyer_of_decline(request.payment, request.pk)
-    return bool(declined)
+    if request is None:
+        raise RuleBroken("already_decided", _("It has been decided already."))
+    request.status = RefundRequest.Status.DECLINED
+    request.answer = answer
+    request.decided_by, request.decided_at = admin, timezone.now()
+    request.save(update_fields=["status", "answer", "decided_by", "decided_at", "updated_at"])
+    telling.tell_buyer_of_decline(payment, request)
 
 
 def anonymise_buyer(user: User) -> None:
-    """For the registry: the books stay; what somebody wrote in their own words, and their keys, do not."""
-    RefundRequest.objects.filter(payment__user=user).update(reason="", updated_at=timezone.now())
+    """For the registry: the books stay; what was written in words of one's own, and their keys, do not."""
+    RefundRequest.objects.filter(payment__user=user).update(reason="", answer="", updated_at=timezone.now())
     IdempotencyRecord.objects.filter(user=user).delete()

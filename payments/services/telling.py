@@ -8,7 +8,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from payments.gateway import Session
-from payments.models import Dispute, Payment, Refund
+from payments.models import Dispute, Payment, Refund, RefundRequest
 from users.models import Notification, User
 from users.services import notify
 
@@ -72,14 +72,15 @@ def tell_of_dispute(dispute: Dispute) -> None:
     _tell_buyer(dispute.payment, Notification.Kind.ANNOUNCEMENT, text, f"{key}:buyer", amount=dispute.amount)
 
 
-def tell_buyer_of_decline(payment: Payment, request_id: object) -> None:
+def tell_buyer_of_decline(payment: Payment, request: RefundRequest) -> None:
     def text() -> tuple[str, str]:
         return (
             _("Your request for a refund: “%(title)s”"),
-            _("We have looked at it, and the payment for “%(title)s” stays as it is."),
+            _("We have looked at it, and the payment for “%(title)s” stays as it is.\n\n%(answer)s"),
         )
 
-    _tell_buyer(payment, Notification.Kind.ANNOUNCEMENT, text, f"refund_declined:{request_id}")
+    kind = Notification.Kind.ANNOUNCEMENT
+    _tell_buyer(payment, kind, text, f"refund_declined:{request.pk}", answer=request.answer)
 
 
 def tell_buyer_that_it_waits(payment: Payment) -> None:

@@ -5,6 +5,7 @@ import re
 import pytest
 from django.test import Client
 
+from conftest import sign_in
 from payments import gateway
 from payments.models import NumberSeries, Payment, Refund, RefundRequest, WebhookEvent
 from payments.tests.factories import DisputeFactory, PaymentFactory, RefundFactory
@@ -287,8 +288,17 @@ def test_approving_a_request(staff, admin, asked):
 
 
 def test_declining_a_request(staff, admin, asked, student):
-    ask(staff, REQUESTS, "decline", asked)
+    assert "Are these requests to be declined?" in ask(staff, REQUESTS, "decline", asked).text
+    assert "errorlist" in ask(staff, REQUESTS, "decline", asked, confirmed="yes", answer=" ").text
+    asked.refresh_from_db()
+    assert asked.status == "open"
+
+    for _ in range(2):  # a double click
+        ask(staff, REQUESTS, "decline", asked, confirmed="yes", answer="100% of it was watched")
 
     asked.refresh_from_db()
     assert (asked.status, asked.decided_by, Payment.objects.get().status) == ("declined", admin, "succeeded")
-    assert Notification.objects.filter(recipient=student, dedup_key=f"refund_declined:{asked.pk}").count() == 1
+    letter = Notification.objects.get(recipient=student, dedup_key=f"refund_declined:{asked.pk}")
+    assert letter.message.endswith("\n\n100% of it was watched")
+    seen = sign_in(student).get(f"/api/payments/{asked.payment_id}/").json()["refund_requests"]
+    assert [(one["status"], one["answer"]) for one in seen] == [("declined", "100% of it was watched")]
