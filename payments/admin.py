@@ -166,10 +166,16 @@ class NumberSeriesAdmin(ReadOnlyAdmin):
 
 @admin.register(WebhookEvent)
 class WebhookEventAdmin(ReadOnlyAdmin):
-    list_display = ("received_at", "type", "stripe_event_id", "processed_at", "attempts", "error")
+    list_display = ("received_at", "type", "stripe_event_id", "state", "processed_at", "attempts", "error")
     list_filter = ("type", ("processed_at", admin.EmptyFieldListFilter))
     search_fields = ("stripe_event_id",)
     actions = ("process_again",)
+
+    @admin.display(description=_("state"))
+    def state(self, event: WebhookEvent) -> str:
+        if event.processed_at:
+            return _("Processed")
+        return _("Given up") if event.is_given_up else _("Waits")
 
     @admin.action(description=_("Process once more"), permissions=["view"])
     def process_again(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> None:

@@ -52,6 +52,11 @@ class WebhookEvent(Row):
         """One that has failed waits a minute longer after each attempt: a hundred take three days and a half."""
         return now >= self.received_at + self.GRACE * (self.attempts + 1) * (self.attempts + 2) / 2
 
+    @property
+    def is_given_up(self) -> bool:
+        """Nobody tries it any more, unless an admin does."""
+        return self.processed_at is None and self.attempts >= self.MAX_ATTEMPTS
+
     def note_processed(self) -> None:
         """It is done; noting it again changes nothing."""
         WebhookEvent.objects.filter(pk=self.pk, processed_at__isnull=True).update(

@@ -87,13 +87,14 @@ def _process_all(events: Iterable[WebhookEvent]) -> int:
 
 
 def fetch_missed_events() -> int:
-    """Takes in the events that Stripe could not deliver, and does them; says how many there were."""
+    """Takes in the events that Stripe could not deliver, and does them; says how many came through. Those that have
+    failed before are `process_failed_events`' affair, which lets them wait, and gives them up at last."""
     try:
         missed = gateway.undelivered_events(SESSION_EVENTS | INTENT_EVENTS, timezone.now() - MISSED_WITHIN)
     except gateway.StripeUnavailable:
         return 0  # the next run goes on
-    taken = [event for payload in missed if (event := _take_missed(payload)) and event.processed_at is None]
-    return _process_all(taken)
+    taken = [event for payload in missed if (event := _take_missed(payload))]
+    return _process_all(event for event in taken if event.processed_at is None and not event.attempts)
 
 
 def _take_missed(payload: dict[str, Any]) -> WebhookEvent | None:

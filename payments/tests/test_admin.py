@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from conftest import sign_in
 from payments import gateway
@@ -177,6 +178,20 @@ def test_an_event_is_processed_again(staff, event):
 
     event.refresh_from_db()
     assert event.processed_at is not None
+
+
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        ({}, "Waits"),
+        ({"attempts": WebhookEvent.MAX_ATTEMPTS}, "Given up"),
+        ({"attempts": WebhookEvent.MAX_ATTEMPTS, "processed_at": timezone.now()}, "Processed"),
+    ],
+)
+def test_it_shows_how_an_event_stands(staff, event, fields, state):
+    WebhookEvent.objects.update(**fields)
+
+    assert f'<td class="field-state">{state}</td>' in staff.get(EVENTS).text
 
 
 def test_an_event_that_fails_again_says_why(staff, event):

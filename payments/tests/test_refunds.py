@@ -13,7 +13,7 @@ from materials.models import Course, Enrollment, LessonAccess
 from materials.services import grant_access
 from materials.tests.factories import CourseFactory
 from payments import gateway, tasks
-from payments.models import IdempotencyRecord, Payment, Refund
+from payments.models import IdempotencyRecord, Payment, Refund, WebhookEvent
 from payments.services import refunds, settling
 from payments.tests.factories import PaymentFactory
 from payments.tests.helpers import (
@@ -390,6 +390,19 @@ def test_events_were_lost(boss, paid, stripe):
     assert paid.status == "refunded"
     assert not is_open(paid)
     assert tasks.fetch_missed_events() == 0
+
+
+def test_what_was_lost_and_fails_is_left_to_whoever_tries_again(paid, stripe, monkeypatch):
+    """Not once more at every fetching: it waits ever longer, and is given up at last."""
+    give_back_at_stripe(stripe, paid)
+    for one in events_of(stripe):
+        one["pending_webhooks"] = 1
+    monkeypatch.setattr(settling, "settle_intent", lambda *about, event: 1 / 0)
+
+    for _ in range(3):
+        tasks.fetch_missed_events()
+
+    assert set(WebhookEvent.objects.filter(processed_at=None).values_list("attempts", flat=True)) == {1}
 
 
 # --- What else opens it ----------------------------------------------------------------------------------------------
