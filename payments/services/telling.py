@@ -66,10 +66,20 @@ def tell_of_dispute(dispute: Dispute) -> None:
             _("The bank has given %(amount)s %(currency)s back to the buyer. Access is closed."),
         ),
     }
-    key = f"dispute:{dispute.pk}:{dispute.status}"
-    text = texts[Dispute.Status(dispute.status)]
-    _tell_admins(dispute.payment, text, key, amount=dispute.amount)
-    _tell_buyer(dispute.payment, Notification.Kind.ANNOUNCEMENT, text, f"{key}:buyer", amount=dispute.amount)
+    to_buyer = texts | {
+        Dispute.Status.OPEN: lambda: (
+            _("A dispute: “%(title)s”"),
+            _("Your bank disputes %(amount)s %(currency)s. Until it is decided, access is suspended."),
+        ),
+        Dispute.Status.LOST: lambda: (
+            _("A dispute is over: “%(title)s”"),
+            _("Your bank has given %(amount)s %(currency)s back to you. Access is closed."),
+        ),
+    }
+    key, status = f"dispute:{dispute.pk}:{dispute.status}", Dispute.Status(dispute.status)
+    kind = Notification.Kind.ANNOUNCEMENT
+    _tell_admins(dispute.payment, texts[status], key, amount=dispute.amount)
+    _tell_buyer(dispute.payment, kind, to_buyer[status], f"{key}:buyer", amount=dispute.amount)
 
 
 def tell_buyer_of_decline(payment: Payment, request: RefundRequest) -> None:

@@ -56,6 +56,22 @@ def test_winning_late_is_no_news_of_entering(paid, stripe, student):
     assert Notification.objects.filter(recipient=student, kind="enrolled").count() == before
 
 
+@pytest.mark.parametrize(
+    ("outcome", "to_buyer", "to_admin"),
+    [
+        ("open", "Ваш банк оспаривает 1000.00 RUB.", "Банк покупателя оспаривает 1000.00 RUB."),
+        ("lost", "Ваш банк вернул вам 1000.00 RUB.", "Банк вернул покупателю 1000.00 RUB."),
+    ],
+)
+def test_each_reads_whose_bank_it_is(paid, admin, stripe, outcome, to_buyer, to_admin):
+    dispute(stripe, paid, outcome)
+    deliver(stripe)
+
+    for person, words in ((paid.user, to_buyer), (admin, to_admin)):
+        letters = Notification.objects.filter(recipient=person, dedup_key__startswith="dispute:")
+        assert letters.latest("created_at").message.startswith(words)
+
+
 def test_winning_restores_what_was_given_back_in_part(paid, stripe):
     give_back_at_stripe(stripe, paid, amount=100_00)
     dispute(stripe, paid)
