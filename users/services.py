@@ -9,6 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from common.errors import invalid
 from common.registry import anonymisers
@@ -119,9 +120,12 @@ def _deactivation_letter(user: User) -> dict[str, str]:
     with translation.override(user.language):
         return {
             "subject": _("Your account has been deactivated"),
-            "message": _(
+            "message": ngettext(
+                "Hello%(name)s!\n\nYou have not visited us for %(days)s day, so we put your account to sleep. "
+                "Your courses and payments are kept.\n\nTo wake it up, set a new password:",
                 "Hello%(name)s!\n\nYou have not visited us for %(days)s days, so we put your account to sleep. "
-                "Your courses and payments are kept.\n\nTo wake it up, set a new password:"
+                "Your courses and payments are kept.\n\nTo wake it up, set a new password:",
+                settings.INACTIVITY_DAYS,
             )
             % {
                 "name": f", {user.first_name}" if user.first_name else "",

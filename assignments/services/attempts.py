@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from assignments import grading
 from assignments.models import Answer, Attempt, Choice, Question, Quiz
@@ -39,11 +40,9 @@ def start_attempt(*, student: User, quiz: Quiz) -> tuple[Attempt, bool]:
             return last, False
         number = last.number + 1 if last is not None else 1
         if quiz.allowed_attempts is not None and number > quiz.allowed_attempts:
-            raise RuleBroken(
-                "attempts_exhausted",
-                _("You have used all %(count)s attempts.") % {"count": quiz.allowed_attempts},
-                status_code=403,
-            )
+            count = quiz.allowed_attempts
+            text = ngettext("You have used your %(count)s attempt.", "You have used all %(count)s attempts.", count)
+            raise RuleBroken("attempts_exhausted", text % {"count": count}, status_code=403)
         questions = list(quiz.questions.current().prefetch_related("choices"))
         if not questions:
             raise RuleBroken("no_questions", _("The quiz has no questions yet."))

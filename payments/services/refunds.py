@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from common.errors import RuleBroken, invalid
 from common.ids import new_id
@@ -139,8 +140,11 @@ def request_refund(*, payment: Payment, reason: str) -> RefundRequest:
     if payment.refundable_until is None:
         raise RuleBroken("not_refundable", _("Nothing of this payment can be given back."))
     if payment.refundable_until < timezone.now():
-        days = {"days": settings.REFUND_WINDOW_DAYS}
-        raise RuleBroken("refund_window_closed", _("A refund can be asked for within %(days)s days.") % days)
+        days = settings.REFUND_WINDOW_DAYS
+        text = ngettext(
+            "A refund can be asked for within %(days)s day.", "A refund can be asked for within %(days)s days.", days
+        )
+        raise RuleBroken("refund_window_closed", text % {"days": days})
     if payment.refund_requests.filter(status=RefundRequest.Status.OPEN).exists():
         raise RuleBroken("already_requested", _("You have asked for a refund already: an admin will decide."))
     request = RefundRequest.objects.create(payment=payment, reason=reason)

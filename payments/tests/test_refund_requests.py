@@ -71,11 +71,14 @@ def test_within_the_window(buyer, mine, days, status):
         assert answer.json()["code"] == "refund_window_closed"
 
 
-def test_the_window_is_a_setting(buyer, mine, settings):
-    settings.REFUND_WINDOW_DAYS = 3
-    Payment.objects.update(payment_date=timezone.now() - timedelta(days=4))
+@pytest.mark.parametrize(("days", "words"), [(1, "1 дня"), (3, "3 дней"), (21, "21 дня")])
+def test_the_window_is_a_setting(buyer, mine, settings, days, words):
+    settings.REFUND_WINDOW_DAYS = days
+    Payment.objects.update(payment_date=timezone.now() - timedelta(days=days + 1))
 
-    assert buyer.post(url(mine), ASKED).status_code == 409
+    answer = buyer.post(url(mine), ASKED, headers={"Accept-Language": "ru"})
+
+    assert (answer.status_code, answer.json()["detail"]) == (409, f"Запросить возврат можно в течение {words}.")
 
 
 @pytest.mark.parametrize("status", ["pending", "expired", "canceled", "failed", "refunded", "disputed"])

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from common.testing.databases import on_postgresql
 from common.testing.threads import at_once
@@ -179,15 +179,21 @@ def test_letter_to_someone_without_a_name(now):
     assert Notification.objects.get().message.startswith("Hello!\n")
 
 
-def test_letters_are_in_the_languages_of_people(now, monkeypatch):
-    monkeypatch.setattr(services, "_", lambda text: f"{translation.get_language()}: {text}")
+@pytest.mark.parametrize(("days", "in_words"), [(30, "30 дней"), (21, "21 день")])
+def test_letters_are_in_the_languages_of_people(now, settings, days, in_words):
+    settings.INACTIVITY_DAYS = days
     people = {visitor(now, language=language).pk: language for language in ("ru", "en", "ru")}
+    words = {
+        "ru": ("Ваша учётная запись деактивирована", f"Вы не заходили к нам {in_words},"),
+        "en": ("Your account has been deactivated", f"You have not visited us for {days} days,"),
+    }
 
     tasks.deactivate_inactive_users()
 
-    written = Notification.objects.values_list("recipient", "subject", "message")
-    languages = {pk: (subject.partition(":")[0], message.partition(":")[0]) for pk, subject, message in written}
-    assert languages == {pk: (language, language) for pk, language in people.items()}
+    for letter in Notification.objects.all():
+        subject, message = words[people[letter.recipient_id]]
+        assert (letter.subject, message in letter.message) == (subject, True)
+    assert Notification.objects.count() == len(people)
 
 
 def test_someone_put_to_sleep_twice_gets_two_letters(now):
