@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from rest_framework import exceptions, status
 
 from common.renderers import JSONRenderer
@@ -55,6 +56,11 @@ class ServiceUnavailable(exceptions.APIException):
     default_code = "service_unavailable"
     default_detail = _("The service is unavailable for a moment. Try again soon.")
     wait = RETRY_AFTER_SECONDS
+
+
+def try_again(wait: int) -> str:
+    """`wait` in seconds."""
+    return ngettext("Try again in %(n)s second.", "Try again in %(n)s seconds.", wait) % {"n": wait}
 
 
 def invalid(attr: str, code: str, detail: Any) -> exceptions.ValidationError:

@@ -15,7 +15,15 @@ from drf_standardized_errors.types import ErrorResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from common.errors import PROBLEM_JSON, BodyTooLarge, RuleBroken, ServiceUnavailable, problem, problem_response
+from common.errors import (
+    PROBLEM_JSON,
+    BodyTooLarge,
+    RuleBroken,
+    ServiceUnavailable,
+    problem,
+    problem_response,
+    try_again,
+)
 from common.renderers import JSONRenderer
 
 logger = logging.getLogger(__name__)
@@ -38,6 +46,11 @@ class ExceptionHandler(BaseExceptionHandler):
             return BodyTooLarge()
         if isinstance(exc, SuspiciousOperation):
             return exceptions.ParseError(_("The request is malformed."))
+        if isinstance(exc, exceptions.Throttled):
+            # DRF's own sentence is in half of a language.
+            wait = getattr(exc, "wait", None)
+            text = gettext("Too many requests.")
+            exc.detail = exceptions.ErrorDetail(f"{text} {try_again(wait)}" if wait else text, exc.default_code)
         if isinstance(exc, UnreadablePostError):
             return exceptions.ParseError(_("The body ended too early."))
         return super().convert_known_exceptions(exc)

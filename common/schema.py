@@ -52,7 +52,7 @@ EXAMPLES = {
     "404": ("not_found", "Not found.", []),
     "413": ("body_too_large", "The body is larger than 2 MB.", []),
     "415": ("unsupported_media_type", "Unsupported media type in request.", []),
-    "429": ("throttled", "Request was throttled.", []),
+    "429": ("throttled", "Too many requests. Try again in 30 seconds.", []),
 }
 TITLES = {
     "400": "Bad Request",

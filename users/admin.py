@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from rest_framework.exceptions import Throttled
 
 from common.admin import ReadOnlyAdmin
+from common.errors import try_again
 from users import services, tokens
 from users.models import Notification, NotificationPreference, SocialAccount, TokenFamily, User
 
@@ -26,8 +27,7 @@ class LoginForm(AdminAuthenticationForm):
             return super().clean()
         except Throttled as refusal:
             self.wait = refusal.wait
-            text = ngettext("Try again in %(n)s second.", "Try again in %(n)s seconds.", self.wait) % {"n": self.wait}
-            raise forms.ValidationError(text, code=refusal.default_code) from None
+            raise forms.ValidationError(try_again(self.wait), code=refusal.default_code) from None
 
 
 admin.site.login_form = LoginForm

@@ -3,6 +3,7 @@
 import pytest
 from django.db import IntegrityError, OperationalError
 from django.test import Client
+from rest_framework.exceptions import Throttled
 from rest_framework.test import APIClient
 from rest_framework.throttling import SimpleRateThrottle
 
@@ -208,6 +209,26 @@ def test_too_many_requests(api, monkeypatch):
 
     check_problem(response, 429, "throttled")
     assert 0 < int(response["Retry-After"]) <= 60
+
+
+@pytest.mark.parametrize(
+    ("language", "wait", "detail"),
+    [
+        ("en", 1, "Too many requests. Try again in 1 second."),
+        ("en", 2.5, "Too many requests. Try again in 3 seconds."),
+        ("ru", 1, "Слишком много запросов. Попробуйте снова через 1 секунду."),
+        ("ru", 22, "Слишком много запросов. Попробуйте снова через 22 секунды."),
+        ("ru", 45, "Слишком много запросов. Попробуйте снова через 45 секунд."),
+        ("ru", None, "Слишком много запросов."),
+    ],
+)
+def test_when_to_come_back_is_said_in_the_callers_language(api, monkeypatch, language, wait, detail):
+    monkeypatch.setattr(CourseViewSet, "get_queryset", raising(Throttled(wait)))
+
+    response = api.get(COURSES, headers={"Accept-Language": language})
+
+    check_problem(response, 429, "throttled")
+    assert response.json()["detail"] == detail
 
 
 def test_each_person_has_a_rate_of_their_own(client_for, monkeypatch):
