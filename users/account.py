@@ -44,16 +44,15 @@ def change_password(*, user: User, password: str) -> None:
 
 def reset_password(*, user: User, password: str, address: str) -> bool:
     """For somebody who came by a letter: the address that it went to is theirs, and whoever slept for not visiting us
-    is awake. Ends every token of the user and, of an address that was not verified before, every other way in. False if
-    the same letter has been used meanwhile."""
+    is awake. Ends every token of the user and, of an address that was not verified before, every other way in; of one
+    that was verified later than those, tells of them. False if the same letter has been used meanwhile."""
     now = timezone.now()
     unchanged = User.objects.who_may_reset().filter(pk=user.pk, password=user.password, email=user.email)
     done = _set_password(
         unchanged,
         user,
         password,
-        # Whoever has opened the account with this address, and linked it to theirs elsewhere, may be somebody else.
-        unlink=user.email_verified_at is None,
+        by_letter=True,
         is_active=True,
         deactivated_at=None,
         deactivation_reason="",
@@ -65,7 +64,9 @@ def reset_password(*, user: User, password: str, address: str) -> bool:
     return done
 
 
-def _set_password(rows: QuerySet[User], user: User, password: str, *, unlink: bool = False, **fields: object) -> bool:
+def _set_password(
+    rows: QuerySet[User], user: User, password: str, *, by_letter: bool = False, **fields: object
+) -> bool:
     """By one conditional update: of two at once, one wins. An email that was to be changed stays: who asked for that
     may not have been the owner."""
     hashed = make_password(password)  # slow on purpose, so outside the transaction
@@ -73,9 +74,35 @@ def _set_password(rows: QuerySet[User], user: User, password: str, *, unlink: bo
         done = rows.update(password=hashed, pending_email="", updated_at=timezone.now(), **fields)
         if done:
             tokens.revoke_all(user)
-        if done and unlink:
-            SocialAccount.objects.filter(user=user).delete()
+        if done and by_letter:
+            _look_at_other_ways_in(user)
     return bool(done)
+
+
+def _look_at_other_ways_in(user: User) -> None:
+    """Whoever has opened the account with this address, and linked it to theirs elsewhere, may be somebody else. After
+    the address was verified nobody can say: its owner may have begun with the other account."""
+    linked = SocialAccount.objects.filter(user=user)
+    if user.email_verified_at is None:
+        linked.delete()
+        return
+    early = linked.filter(created_at__lt=user.email_verified_at).order_by("created_at")
+    with translation.override(user.language):
+        if names := ", ".join(str(account.get_provider_display()) for account in early):
+            notify([_other_ways_letter(user, names)])
+
+
+def _other_ways_letter(user: User, names: str) -> Notification:
+    return _letter(
+        user,
+        Notification.SIGN_IN_ADDED,
+        _("Another way to sign in"),
+        _(
+            "Hello%(name)s!\n\nYou have a new password. Your account can be entered by %(providers)s as well, which "
+            "was linked before this email was confirmed. If it was not you who linked it, unlink it in your profile."
+        )
+        % {"name": greeted(user), "providers": names},
+    )
 
 
 def request_reset(*, email: str) -> None:

@@ -1,6 +1,7 @@
 """Accounts at other providers: linked, listed, unlinked, and what becomes of them."""
 
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -10,7 +11,7 @@ from common.ids import new_id
 from common.testing.databases import on_postgresql
 from common.testing.threads import at_once
 from users import account, social, tasks
-from users.models import SocialAccount, User
+from users.models import Notification, SocialAccount, User
 from users.providers import Profile
 from users.services import anonymise_user
 from users.tests.factories import PASSWORD, SocialAccountFactory, UserFactory
@@ -364,6 +365,21 @@ def test_whoever_linked_an_address_that_was_never_theirs_is_out(without_password
     assert (back.status_code, back.json()["code"]) == (409, "sign_in_first")
     headers = {"Authorization": f"Bearer {mallory['access']}"}
     assert api.get("/api/users/me/", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize(("is_early", "told"), [(True, 1), (False, 0)])
+def test_what_was_linked_before_the_address_was_known_is_told_of(anna, is_early, told):
+    """Whoever opened the account may be somebody else than who confirmed the address later, or not."""
+    account_of_anna = SocialAccountFactory(user=anna, provider="vk")
+    since = account_of_anna.created_at + timedelta(seconds=1 if is_early else -1)
+    User.objects.filter(pk=anna.pk).update(email_verified_at=since, language="en")
+    anna.refresh_from_db()
+
+    account.reset_password(user=anna, password=PASSWORD, address="")
+
+    assert anna.social_accounts.get() == account_of_anna
+    letters = Notification.objects.filter(recipient=anna, kind="sign_in_added", message__contains="VK ID as well")
+    assert letters.count() == told
 
 
 # --- Leaving, and all that is held -----------------------------------------------------------------------------------
