@@ -82,7 +82,7 @@ def letters(number: int, rounds: int, port: int) -> dict[str, Any]:
         before, memory_before = taken(port), Process().memory_info().rss
         with timing(times["both"]):
             with timing(times["writing the notifications"]):
-                assert announce_updates(course.pk) == number
+                assert announce_updates([course.pk]) == number
             with timing(times["sending"]):
                 assert send_letters() == number
         assert taken(port) - before == number

@@ -1,13 +1,15 @@
 """Rules over several rows: enrolling, subscribing, reviewing, announcing changes, keeping the search up to date."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Avg, Count, F, Q, QuerySet
+from django.db.models import Avg, Count, F, Min, Q, QuerySet
 from django.db.models.functions import Greatest
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -15,7 +17,6 @@ from rest_framework.generics import get_object_or_404
 
 from common.background import enqueue
 from common.errors import RuleBroken
-from common.models import Language
 from materials.models import (
     CompletionCheck,
     Course,
@@ -338,62 +339,102 @@ def index_course(course: Course, *, with_author: bool = True) -> None:
 # --- Update letters --------------------------------------------------------------------------------------------------
 
 
-def announce_updates(course_id: UUID | str) -> int:
-    """Writes one notification per subscriber about all changes that wait, unless a letter went out within the window.
+def announce_updates(course_ids: Sequence[UUID | str]) -> int:
+    """Writes one notification per subscriber of each course about all its changes that wait, unless a letter went out
+    within the window.
 
-    Returns how many subscribers were written to. Safe to run twice, at once, or after a kill: a digest is claimed
-    first, and each of its notifications exists once.
+    Returns how many were written. Safe to run twice, at once, or after a kill: a digest is claimed first, and each of
+    its notifications exists once. If one of the courses fails, all of them are there for the next call.
     """
-    claimed_at = _claim_digest(course_id, timezone.now())
-    if claimed_at is None:
-        return 0
-    course = Course.objects.get(pk=course_id)
-    updates = list(CourseUpdate.objects.filter(course=course, claimed_at=claimed_at))
-    texts = {language: _update_texts(course, updates, language) for language in Language.values}
-    written = 0
-    last_id = None
-    while True:
-        subscriptions = course.subscriptions.select_related("user").order_by("pk")
-        if last_id is not None:
-            subscriptions = subscriptions.filter(pk__gt=last_id)
-        batch = list(subscriptions[:SUBSCRIBERS_PER_BATCH])
-        if not batch:
-            break
-        last_id = batch[-1].pk
-        people = [subscription.user for subscription in batch if subscription.user.is_active]
-        notify([_update_notification(user, course, texts[user.language], claimed_at) for user in people])
-        written += len(people)
+    claims = _claim_digests(course_ids, timezone.now())
+    mine = Course.objects.filter(pk__in=claims)
+    updates = CourseUpdate.objects.filter(course__in=claims, claimed_at__in=set(claims.values()))
+    try:
+        written = _write_digests(mine, updates, claims)
+    except Exception:
+        mine.update(digest_leased_until=None)
+        raise
     with transaction.atomic():
         now = timezone.now()
-        CourseUpdate.objects.filter(course=course, claimed_at=claimed_at).update(announced_at=now)
+        updates.update(announced_at=now)
         # The window begins anew with the last letter: a long list took its time.
-        Course.objects.filter(pk=course.pk).update(announced_at=now)
+        mine.update(announced_at=now)
     return written
 
 
+def _write_digests(courses: QuerySet[Course], updates: QuerySet[CourseUpdate], claims: dict[UUID, datetime]) -> int:
+    changes = defaultdict(list)
+    for update in updates:
+        changes[update.course_id].append(update)
+    by_id = courses.in_bulk()
+
+    @cache
+    def texts(course_id: UUID, language: str) -> dict[str, str]:
+        return _update_texts(by_id[course_id], changes[course_id], language)
+
+    written = 0
+    for batch in _subscribers(sorted(by_id)):
+        notify(
+            [
+                _update_notification(user, by_id[course_id], texts(course_id, user.language), claims[course_id])
+                for course_id, user in batch
+            ]
+        )
+        written += len(batch)
+    return written
+
+
+def _subscribers(course_ids: list[UUID]) -> Iterator[list[tuple[UUID, User]]]:
+    """Those who are to hear of these courses, with the course, in batches."""
+    cut: Subscription | None = None  # the last of a batch, whose course may have more
+    while course_ids or cut:
+        subscriptions = Subscription.objects.select_related("user").order_by("course_id", "pk")
+        if cut:
+            subscriptions = subscriptions.filter(course=cut.course_id, pk__gt=cut.pk)
+        else:
+            subscriptions = subscriptions.filter(course__in=course_ids)
+        batch = list(subscriptions[:SUBSCRIBERS_PER_BATCH])
+        yield [(each.course_id, each.user) for each in batch if each.user.is_active]
+        if len(batch) == SUBSCRIBERS_PER_BATCH:
+            cut = batch[-1]
+            course_ids = [course_id for course_id in course_ids if course_id > cut.course_id]
+        elif cut:
+            cut = None
+        else:
+            course_ids = []
+
+
 @transaction.atomic
-def _claim_digest(course_id: UUID | str, now: datetime) -> datetime | None:
-    """The moment that names the digest to write now: a new one, or one whose writer died; None if there is nothing."""
-    course = Course.objects.select_for_update(no_key=True).filter(pk=course_id).first()
-    if course is None or course.status == Course.Status.DRAFT:
-        return None  # what has been taken back is announced when it is published again
-    waiting = CourseUpdate.objects.filter(course=course, announced_at__isnull=True)
-    abandoned = waiting.filter(claimed_at__isnull=False).order_by("claimed_at").first()
-    if abandoned is not None:
-        if course.digest_leased_until is not None and course.digest_leased_until > now:
-            return None
-        Course.objects.filter(pk=course.pk).update(digest_leased_until=now + DIGEST_LEASE)
-        return abandoned.claimed_at
-    if course.announced_at is not None and course.announced_at > now - settings.UPDATE_MAIL_WINDOW:
-        return None
-    if not course.subscriptions.filter(user__is_active=True).exists():
-        # Nobody to tell, so no letter goes out and no window begins: whoever subscribes next hears of the next change.
-        waiting.update(announced_at=now)
-        return None
-    if not waiting.update(claimed_at=now):
-        return None
-    Course.objects.filter(pk=course.pk).update(announced_at=now, digest_leased_until=now + DIGEST_LEASE)
-    return now
+def _claim_digests(course_ids: Sequence[UUID | str], now: datetime) -> dict[UUID, datetime]:
+    """The moment that names each course's digest to write now: a new one, or one whose writer died."""
+    # What has been taken back is announced when it is published again. Locked in one order everywhere.
+    courses = Course.objects.filter(pk__in=course_ids).exclude(status=Course.Status.DRAFT).order_by("pk")
+    locked = list(courses.select_for_update(no_key=True))
+    waiting = CourseUpdate.objects.filter(course__in=locked, announced_at__isnull=True)
+    begun = waiting.filter(claimed_at__isnull=False).order_by().values("course").annotate(first=Min("claimed_at"))
+    abandoned = dict(begun.values_list("course", "first"))
+    claims = {
+        course.pk: abandoned[course.pk]
+        for course in locked
+        if course.pk in abandoned and (course.digest_leased_until is None or course.digest_leased_until <= now)
+    }
+    due = [
+        course.pk
+        for course in locked
+        if course.pk not in abandoned
+        and (course.announced_at is None or course.announced_at <= now - settings.UPDATE_MAIL_WINDOW)
+    ]
+    followed = Subscription.objects.filter(course__in=due, user__is_active=True).order_by()
+    heard = set(followed.values_list("course", flat=True).distinct())
+    # Nobody to tell, so no letter goes out and no window begins: whoever subscribes next hears of the next change.
+    waiting.filter(course__in=[pk for pk in due if pk not in heard]).update(announced_at=now)
+    changed = waiting.filter(course__in=heard)
+    new = dict.fromkeys(changed.order_by().values_list("course", flat=True).distinct(), now)
+    changed.update(claimed_at=now)
+    Course.objects.filter(pk__in=new).update(announced_at=now)
+    claims |= new
+    Course.objects.filter(pk__in=claims).update(digest_leased_until=now + DIGEST_LEASE)
+    return claims
 
 
 def _update_texts(course: Course, updates: list[CourseUpdate], language: str) -> dict[str, str]:

@@ -9,11 +9,13 @@ from materials import services
 
 logger = logging.getLogger(__name__)
 
+COURSES_PER_BATCH = 100
+
 
 @shared_task
 def send_course_update_notification(course_id: str) -> int:
     """After a course or one of its lessons changes. Returns how many subscribers were written to."""
-    return services.announce_updates(course_id)
+    return services.announce_updates([course_id])
 
 
 @shared_task
@@ -32,9 +34,13 @@ def remove_completed_courses() -> int:
 def announce_pending_updates() -> int:
     """Every minute: windows that ended, and whatever a broker outage swallowed."""
     written = 0
-    for course_id in services.courses_to_announce(timezone.now()):
+    courses = services.courses_to_announce(timezone.now())
+    waiting = [courses[start : start + COURSES_PER_BATCH] for start in range(0, len(courses), COURSES_PER_BATCH)]
+    for batch in waiting:
         try:
-            written += services.announce_updates(course_id)
+            written += services.announce_updates(batch)
         except Exception:
-            logger.exception("The letter about course %s failed", course_id)  # the others do not wait for it
+            logger.exception("The letters about these courses failed: %s", ", ".join(map(str, batch)))
+            if len(batch) > 1:  # the others do not wait for the one that is to blame
+                waiting.extend([course_id] for course_id in batch)
     return written

@@ -14,12 +14,15 @@ class Subscription(Row):
     """Whoever wants letters about a course's updates."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="subscriptions", verbose_name=_("user"))
-    course = models.ForeignKey(Course, models.CASCADE, related_name="subscriptions", verbose_name=_("course"))
+    course = models.ForeignKey(
+        Course, models.CASCADE, related_name="subscriptions", db_index=False, verbose_name=_("course")
+    )
 
     class Meta:
         verbose_name = _("subscription")
         verbose_name_plural = _("subscriptions")
         constraints = [models.UniqueConstraint(fields=["user", "course"], name="materials_subscription_once")]
+        indexes = [models.Index(fields=["course", "id"])]
 
     def __str__(self) -> str:
         return f"{self.user_id} to {self.course_id}"

@@ -237,7 +237,7 @@ def test_announcing(changed, announcers):
 
 def test_announcing_what_was_left_half_written(changed, monkeypatch):
     """The lease is taken by one."""
-    services._claim_digest(changed.pk, changed.created_at)
+    services._claim_digests([changed.pk], changed.created_at)
     Course.objects.filter(pk=changed.pk).update(digest_leased_until=changed.created_at)
 
     written = at_once(8, lambda number: announce_pending_updates())
@@ -259,7 +259,7 @@ def test_two_writers_of_one_digest(changed, monkeypatch):
     # Over before it began: whichever of the two looked at the clock first, neither keeps the other out.
     monkeypatch.setattr(services, "DIGEST_LEASE", -services.DIGEST_LEASE)
 
-    at_once(2, lambda number: services.announce_updates(changed.pk))
+    at_once(2, lambda number: services.announce_updates([changed.pk]))
 
     assert letters().count() == 5
 

@@ -3,17 +3,20 @@
 Every test stands at a moment of its own; the background tasks are run by hand, as a worker would.
 """
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from common.ids import new_id
 from materials import services
-from materials.models import Course, CourseUpdate
+from materials.models import Course, CourseUpdate, Subscription
 from materials.tasks import announce_pending_updates, send_course_update_notification
-from materials.tests.factories import AttachmentFactory, SubscriptionFactory
+from materials.tests.factories import AttachmentFactory, CourseFactory, SubscriptionFactory
 from users.models import Notification, User
 from users.tests.factories import UserFactory
 
@@ -334,6 +337,42 @@ def test_a_course_that_went_with_its_changes(subscriber, change, client_for, cou
     assert written == (0, 0)
 
 
+# --- Many courses ----------------------------------------------------------------------------------------------------
+
+
+def changed_courses(*subscribers):
+    """A published course with a change for each number of subscribers."""
+    courses = CourseFactory.create_batch(len(subscribers), status="published")
+    for course, number in zip(courses, subscribers, strict=True):
+        SubscriptionFactory.create_batch(number, course=course)
+        CourseUpdate.objects.create(course=course, kind="lesson_changed", summary="News")
+    return courses
+
+
+def test_subscribers_of_several_courses_in_batches(monkeypatch, db):
+    """However the batches cut the courses."""
+    monkeypatch.setattr(services, "SUBSCRIBERS_PER_BATCH", 2)
+    courses = changed_courses(1, 0, 2, 5, 4, 1, 3)
+
+    written = announce_pending_updates()
+
+    assert written == 16
+    assert Counter((letter.recipient_id, letter.url[-36:]) for letter in letters()) == Counter(
+        (each.user_id, str(each.course_id)) for each in Subscription.objects.filter(course__in=courses)
+    )
+
+
+def test_courses_are_announced_together(db):
+    numbers = []
+    for courses in (1, 20):
+        changed_courses(*[1] * courses)
+        with CaptureQueriesContext(connection) as queries:
+            announce_pending_updates()
+        numbers.append(len(queries))
+
+    assert numbers[0] == numbers[1]
+
+
 # --- A writer that dies ----------------------------------------------------------------------------------------------
 
 
@@ -413,7 +452,7 @@ def test_what_came_after_the_death_waits_for_the_next_digest(subscribers, change
 
 def test_a_writer_that_dies_before_it_wrote_anything(subscribers, change, clock, course, monkeypatch):
     change()
-    services._claim_digest(course.pk, timezone.now())
+    services._claim_digests([course.pk], timezone.now())
     clock.shift(services.DIGEST_LEASE)
 
     written = announce_pending_updates()
