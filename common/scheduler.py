@@ -1,13 +1,42 @@
 from typing import Any
 
+from celery.beat import SchedulingError
 from django_celery_beat.models import PeriodicTask
-from django_celery_beat.schedulers import DatabaseScheduler
+from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 
 class AdminKeepsScheduler(DatabaseScheduler):
     """The schedule in the database. Settings bring in what is missing there; what an admin has changed stays changed,
-    where the parent class would write the settings over it at every start."""
+    where the parent class would write the settings over it at every start.
+
+    What the broker did not take is sent as soon as it is back; the parent class would wait until it is due again,
+    which is a day for the letters of the morning.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.unsent: dict[str, ModelEntry] = {}
+        super().__init__(*args, **kwargs)
 
     def update_from_dict(self, mapping: dict[str, Any]) -> None:
         known = set(PeriodicTask.objects.filter(name__in=mapping).values_list("name", flat=True))
         super().update_from_dict({name: entry for name, entry in mapping.items() if name not in known})
+
+    def apply_async(self, entry: ModelEntry, *args: Any, **kwargs: Any) -> Any:
+        try:
+            result = super().apply_async(entry, *args, **kwargs)
+        except SchedulingError:
+            self.unsent[entry.name] = entry
+            raise
+        self.unsent.pop(entry.name, None)
+        return result
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Seconds to wait for the next."""
+        wait: float = super().tick(*args, **kwargs)
+        # With nothing else to do, that is after `max_interval` at most. One that fails is tried again after the next.
+        while wait and self.unsent:
+            waiting = len(self.unsent)
+            self.apply_entry(self.unsent[next(iter(self.unsent))], producer=self.producer)
+            if len(self.unsent) == waiting:
+                break
+        return wait

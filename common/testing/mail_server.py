@@ -1,6 +1,7 @@
 """A mail server that tests run in a thread of their own."""
 
 import email
+import logging
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -64,6 +65,7 @@ def mail_server(*extensions: str) -> Iterator[MailServer]:
     handler = MailServer()
     handler.extensions = [f"250-{extension}" for extension in extensions]
     handler.port = free_port()  # the library connects to the port that it was told, so 0 will not do
+    logging.getLogger("mail.log").setLevel(logging.WARNING)  # a dozen lines a letter
     controller = Controller(handler, hostname=handler.host, port=handler.port)
     controller.start()
     try:

@@ -1,5 +1,6 @@
 import pytest
-from celery import current_app
+import time_machine
+from celery import Task, current_app
 from celery.schedules import crontab
 from django.conf import settings
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
@@ -87,3 +88,28 @@ def test_starting_twice_makes_nothing_twice():
     start_scheduler()
 
     assert PeriodicTask.objects.count() == len(before)
+
+
+def test_what_the_broker_did_not_take_is_sent_when_it_is_back(monkeypatch):
+    """A day's task is not lost to an outage of a minute."""
+    sent, is_away = [], True
+
+    def send(self, *args, **kwargs):
+        if is_away:
+            raise ConnectionError
+        sent.append(self.name)
+
+    monkeypatch.setattr(Task, "apply_async", send)
+    current_app.loader.import_default_modules()
+    scheduler = AdminKeepsScheduler(app=current_app)
+    with time_machine.travel("2030-01-01T00:59:50Z", tick=False) as clock:
+        PeriodicTask.objects.exclude(name="remind-pending-payments").delete()
+        scheduler.tick()
+        clock.move_to("2030-01-01T06:00:10Z")  # nine in Moscow
+        for _ in range(3):
+            scheduler.tick()
+        is_away = False
+        for _ in range(3):
+            scheduler.tick()
+
+    assert sent == ["payments.tasks.remind_pending_payments"]
