@@ -331,7 +331,10 @@ class Notification(Row):
     RETRY_AFTER = timedelta(minutes=2)
     MAX_ATTEMPTS = 10
 
-    recipient = models.ForeignKey(User, models.CASCADE, related_name="notifications", verbose_name=_("recipient"))
+    # Two of the indexes below begin with it.
+    recipient = models.ForeignKey(
+        User, models.CASCADE, related_name="notifications", db_index=False, verbose_name=_("recipient")
+    )
     kind = models.CharField(_("kind"), max_length=30, choices=Kind.choices)
     subject = models.CharField(_("subject"), max_length=255)
     message = models.TextField(_("message"))
