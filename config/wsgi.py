@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from tempfile import SpooledTemporaryFile
 from typing import BinaryIO
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -28,9 +29,21 @@ class Handler(WSGIHandler):
     request_class = UTF8Request
 
     def __call__(self, environ: dict, start_response: Callable) -> HttpResponseBase:
+        if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
+            _measure(environ)
         response = super().__call__(environ, start_response)
         _read_to_the_end(environ["wsgi.input"])
         return response
+
+
+def _measure(environ: dict) -> None:
+    """Gives a body that came in chunks its length: Django reads as much as CONTENT_LENGTH says, and nothing without."""
+    body = SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115 - it lives as long as the request
+    while body.tell() < UNREAD_MAX_BYTES and (chunk := environ["wsgi.input"].read(CHUNK_BYTES)):
+        body.write(chunk)
+    environ["CONTENT_LENGTH"] = str(body.tell())
+    body.seek(0)
+    environ["wsgi.input"] = body
 
 
 def _read_to_the_end(body: BinaryIO) -> None:

@@ -7,7 +7,7 @@ from config.wsgi import application
 pytestmark = pytest.mark.django_db
 
 
-def call(method, path, query="", body=b"", content_type="text/plain", stream=None):
+def call(method, path, query="", body=b"", content_type="text/plain", stream=None, **more):
     """(status, body) of what the server answers to a bare WSGI request. The body is read from `stream`."""
     statuses = []
     environ = {
@@ -21,7 +21,7 @@ def call(method, path, query="", body=b"", content_type="text/plain", stream=Non
         "REMOTE_ADDR": "127.0.0.1",
         "wsgi.input": stream or io.BytesIO(body),
         "wsgi.url_scheme": "http",
-    }
+    } | more
     response = application(environ, lambda status, headers: statuses.append(status))
     return int(statuses[0][:3]), b"".join(response)
 
@@ -63,3 +63,16 @@ def test_what_is_refused_is_read_all_the_same(path, body, expected):
     status, _body = call("POST", path, body=body, content_type="application/json", stream=stream)
 
     assert (status, stream.tell()) == (expected, len(body))
+
+
+@pytest.mark.parametrize(("size", "expected"), [(100, 401), (3 * 1024**2, 413)])
+def test_a_body_that_comes_in_chunks(size, expected):
+    """It has no length beforehand."""
+    body = b'{"email": "a@test.io", "password": "' + b"x" * size + b'"}'
+    chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+
+    status, _body = call(
+        "POST", "/api/auth/token/", content_type="application/json", stream=io.BytesIO(body), **chunked
+    )
+
+    assert status == expected
