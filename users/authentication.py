@@ -5,9 +5,11 @@ from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication as BaseJWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.tokens import Token
@@ -20,7 +22,13 @@ from users.tokens import VERSION, claimed_id
 
 class JWTAuthentication(BaseJWTAuthentication):
     """Loads the user, with their role and groups as they are now, in one query. What a token says of a role never
-    decides anything."""
+    decides anything. Whoever does not say in which language they want to be answered is answered in their own."""
+
+    def authenticate(self, request: Request) -> tuple[User, Token] | None:  # type: ignore[override]
+        found: Any = super().authenticate(request)
+        if found and "Accept-Language" not in request.headers:
+            translation.activate(found[0].language)
+        return found
 
     def get_user(self, validated_token: Token) -> User:  # type: ignore[override] # the library's user is a type variable
         user = User.objects.for_request().filter(pk=claimed_id(validated_token.get("user_id"))).first()

@@ -300,6 +300,17 @@ def test_the_language_changes_the_words_alone(api, path, code):
     assert not russian.json()["detail"].isascii()
 
 
+@pytest.mark.parametrize(("headers", "language"), [({}, "ru"), ({"Accept-Language": "en"}, "en")])
+def test_whoever_says_no_language_is_answered_in_their_own(client_for, student, headers, language):
+    student.language = "ru"
+    student.save()
+
+    response = client_for("student").get(COURSES, {"nonsense": 1}, headers=headers)
+
+    assert response.headers["Content-Language"] == language
+    assert response.json()["detail"].isascii() is (language == "en")
+
+
 def test_a_language_that_we_do_not_speak(api):
     response = api.get(ME, headers={"Accept-Language": "de, fr;q=0.5"})
 
