@@ -141,6 +141,10 @@ class FeedbackAdmin(admin.ModelAdmin):
     inlines = (AnswerInline,)
     actions = ("send_again",)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Feedback | None = None) -> Any:
+        """Whoever has left takes their address along: an answer would reach nobody."""
+        return self.readonly_fields if obj is None or obj.email else (*self.readonly_fields, "answer")
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -151,7 +155,7 @@ class FeedbackAdmin(admin.ModelAdmin):
         feedback.answer_feedback(
             feedback=obj,
             admin=request.user,
-            answer=form.cleaned_data["answer"] or None,
+            answer=form.cleaned_data.get("answer") or None,
             status=form.cleaned_data["status"] if "status" in form.changed_data else None,
         )
 

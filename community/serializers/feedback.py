@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
@@ -57,6 +58,11 @@ class FeedbackSerializer(serializers.ModelSerializer):
             "updated_at",
         )
         read_only_fields = tuple(name for name in fields if name not in {"status", "answer"})
+
+    def validate_answer(self, answer: str) -> str:
+        if self.instance and not self.instance.email:
+            raise serializers.ValidationError(_("Whoever wrote this has left: an answer would reach nobody."))
+        return answer
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         return {name: attrs[name] for name in ("status", "answer") if name in attrs}

@@ -284,3 +284,14 @@ def test_whoever_leaves_takes_name_and_email_along(client_for, student, admin):
     waits.refresh_from_db()
     assert waits.is_refused
     assert send_feedback_answers() == 0
+
+
+def test_whoever_has_left_is_not_answered(office, client_for):
+    """It would look as if a letter had been sent."""
+    left = FeedbackFactory(email="")
+
+    response = office.patch(f"{FEEDBACK}{left.pk}/", {"answer": "So"})
+
+    assert (response.status_code, response.json()["errors"][0]["attr"]) == (400, "answer")
+    assert not FeedbackAnswer.objects.exists()
+    assert office.patch(f"{FEEDBACK}{left.pk}/", {"status": "closed"}).status_code == 200
