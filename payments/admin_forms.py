@@ -91,6 +91,10 @@ def ask_first(
     **words: Any,
 ) -> HttpResponse | None:
     """A page that asks, and then does it, payment by payment, and says what it has come to."""
+    payments = list(payments)
+    if not payments:
+        model_admin.message_user(request, _("There is nothing to do: it has been decided already."), messages.WARNING)
+        return None
     form = form_class(request.POST if "confirmed" in request.POST else None)
     if not form.is_valid():
         context = {

@@ -115,7 +115,9 @@ def tell_admins_of_request(payment: Payment, request_id: object) -> None:
         return _("A refund is asked for: “%(title)s”"), _("Somebody wants %(amount)s %(currency)s back. Please decide.")
 
     left = payment.amount - payment.refunded_amount
-    _tell_admins(payment, text, f"refund_requested:{request_id}", amount=left)
+    # The list, where it can be decided.
+    page = f"refundrequest/?payment__id__exact={payment.pk}"
+    _tell_admins(payment, text, f"refund_requested:{request_id}", page, amount=left)
 
 
 def tell_admins_of_duplicate(payment: Payment) -> None:
@@ -154,8 +156,9 @@ def _tell_buyer(payment: Payment, kind: str, text: Text, dedup_key: str, **value
     notify([_notification(payment.user, payment, kind, text, dedup_key, url, values)])
 
 
-def _tell_admins(payment: Payment, text: Text, dedup_key: str, **values: Any) -> None:
-    kind, url = Notification.Kind.ANNOUNCEMENT, f"{settings.BASE_URL}/admin/payments/payment/{payment.pk}/change/"
+def _tell_admins(payment: Payment, text: Text, dedup_key: str, page: str = "", **values: Any) -> None:
+    kind = Notification.Kind.ANNOUNCEMENT
+    url = f"{settings.BASE_URL}/admin/payments/{page or f'payment/{payment.pk}/change/'}"
     admins = User.objects.filter(role=User.Role.ADMIN, is_active=True)
     notify([_notification(admin, payment, kind, text, dedup_key, url, values) for admin in admins])
 

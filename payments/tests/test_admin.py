@@ -268,6 +268,14 @@ def test_a_refund_that_stripe_refused_is_no_success_at_the_second_click(staff, p
         assert "The payment service refused this refund" in response.text
 
 
+def test_a_request_that_is_decided_is_not_decided_again(staff, paid):
+    declined = RefundRequest.objects.create(payment=paid, status="declined", reason="No time")
+
+    response = ask(staff, REQUESTS, "decline", declined)
+
+    assert "it has been decided already" in response.text
+
+
 def test_several_go_back_in_full(staff):
     payments = [PaymentFactory(), PaymentFactory(), PaymentFactory(status="pending")]
 
