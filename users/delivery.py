@@ -24,6 +24,7 @@ from users.models import Notification, User
 logger = logging.getLogger(__name__)
 
 DIGESTS_PER_BATCH = 500
+BROKEN_OFF = "Broken off: "
 
 
 def send_letters() -> int:
@@ -63,15 +64,20 @@ def _send(chunk: list[Notification], mail: Any) -> int:
     letters = _write_out(chunk)
     if not leases.note(lease):
         return 0
-    with closing(hand_over(list(letters), mail)) as outcomes:
-        for letter, refusal in outcomes:
-            notification = letters[letter]
-            if refusal is None:
-                sent += 1
-            else:
-                _mark_refused(notification, refusal)
-            if not leases.note(lease, notification.pk):
-                break
+    try:
+        with closing(hand_over(list(letters), mail)) as outcomes:
+            for letter, refusal in outcomes:
+                notification = letters.pop(letter)
+                if refusal is None:
+                    sent += 1
+                else:
+                    _mark_refused(notification, refusal)
+                if not leases.note(lease, notification.pk):
+                    break
+    except (OSError, smtplib.SMTPException) as error:
+        for in_hand in list(letters.values())[:1]:
+            _mark_broken_off(in_hand, error)
+        raise
     return sent
 
 
@@ -110,6 +116,15 @@ def _mark_refused(notification: Notification, error: Exception) -> None:
         email_not_before=timezone.now() + _pause(attempts),
     )
     logger.warning("Letter %s refused (%s): %s", notification.pk, status, error)
+
+
+def _mark_broken_off(notification: Notification, error: Exception) -> None:
+    """The server went away with this letter in hand. If that happens again, it may be the letter that does it, every
+    time: the others go first then. It is never given up for that."""
+    again = notification.email_error.startswith(BROKEN_OFF)
+    _mine(notification).update(
+        email_error=f"{BROKEN_OFF}{error}"[:255], email_not_before=timezone.now() + _pause(2) if again else None
+    )
 
 
 def _pause(attempts: int) -> timedelta:

@@ -20,6 +20,7 @@ NEEDED = (
     "url",
     "email_to",
     "email_attempts",
+    "email_error",
     "email_lease",
     "recipient__email",
     "recipient__language",

@@ -477,6 +477,30 @@ def test_a_server_that_breaks_off_loses_nothing(server, monkeypatch):
     assert server.received == Counter(f"<{letter.pk}@example.com>" for letter in letters)
 
 
+def test_a_letter_at_which_the_server_breaks_off_does_not_hold_up_the_others(server, monkeypatch):
+    """Every time: such as one that its filter cannot read."""
+    culprit, *others = NotificationFactory.create_batch(3)
+    send = smtplib.SMTP.send
+
+    def break_off(self, data):
+        if f"<{culprit.pk}@".encode() in (data if isinstance(data, bytes) else data.encode()):
+            self.close()
+            raise smtplib.SMTPServerDisconnected("gone")
+        return send(self, data)
+
+    monkeypatch.setattr(smtplib.SMTP, "send", break_off)
+    for _ in range(3):
+        tasks.send_pending_emails()
+    while_it_does = set(server.received)
+    monkeypatch.undo()
+    with later(minutes=10):
+        tasks.send_pending_emails()
+
+    assert while_it_does == {f"<{letter.pk}@example.com>" for letter in others}
+    culprit.refresh_from_db()
+    assert (culprit.email_status, culprit.email_attempts, culprit.email_error) == ("sent", 1, "")
+
+
 @on_postgresql
 @pytest.mark.django_db(transaction=True)
 def test_two_senders_at_once_send_each_letter_once(server, monkeypatch):
