@@ -22,18 +22,18 @@ class AdminKeepsScheduler(DatabaseScheduler):
         super().update_from_dict({name: entry for name, entry in mapping.items() if name not in known})
 
     def apply_async(self, entry: ModelEntry, *args: Any, **kwargs: Any) -> Any:
-        try:
-            result = super().apply_async(entry, *args, **kwargs)
-        except SchedulingError:
-            self.unsent[entry.name] = entry
-            raise
         self.unsent.pop(entry.name, None)
-        return result
+        try:
+            return super().apply_async(entry, *args, **kwargs)
+        except SchedulingError:
+            self.unsent[entry.name] = entry  # behind those that wait: it may be this one that is never taken
+            raise
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Seconds to wait for the next."""
         wait: float = super().tick(*args, **kwargs)
-        # With nothing else to do, that is after `max_interval` at most. One that fails is tried again after the next.
+        # With nothing else to do, that is after `max_interval` at most. After one that fails the next wait for another
+        # tick.
         while wait and self.unsent:
             waiting = len(self.unsent)
             self.apply_entry(self.unsent[next(iter(self.unsent))], producer=self.producer)

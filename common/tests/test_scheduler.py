@@ -1,9 +1,13 @@
+from types import SimpleNamespace
+
 import pytest
 import time_machine
 from celery import Task, current_app
+from celery.beat import SchedulingError
 from celery.schedules import crontab
 from django.conf import settings
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
+from django_celery_beat.schedulers import DatabaseScheduler
 
 from common.scheduler import AdminKeepsScheduler
 
@@ -113,3 +117,24 @@ def test_what_the_broker_did_not_take_is_sent_when_it_is_back(monkeypatch):
             scheduler.tick()
 
     assert sent == ["payments.tasks.remind_pending_payments"]
+
+
+def test_what_is_never_taken_does_not_hold_up_the_others(monkeypatch):
+    """An entry of an admin's to a queue that does not exist, for one."""
+    sent = []
+    scheduler = AdminKeepsScheduler(app=current_app, lazy=True)
+    monkeypatch.setattr(DatabaseScheduler, "tick", lambda self: 5.0)
+    monkeypatch.setattr(DatabaseScheduler, "producer", None)
+
+    def apply_async(self, entry, *args, **kwargs):
+        if entry.name == "never":
+            raise SchedulingError
+        sent.append(entry.name)
+
+    monkeypatch.setattr(DatabaseScheduler, "apply_async", apply_async)
+    scheduler.unsent = {name: SimpleNamespace(name=name, task="t") for name in ("never", "daily")}
+    for _ in range(2):
+        scheduler.tick()
+
+    assert sent == ["daily"]
+    assert list(scheduler.unsent) == ["never"]
