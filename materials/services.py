@@ -352,21 +352,30 @@ def announce_updates(course_ids: Sequence[UUID | str]) -> int:
     try:
         written = _write_digests(mine, updates, claims)
     except Exception:
-        mine.update(digest_leased_until=None)
+        _update_in_order(mine, digest_leased_until=None)
         raise
     with transaction.atomic():
         now = timezone.now()
-        updates.update(announced_at=now)
         # The window begins anew with the last letter: a long list took its time.
-        mine.update(announced_at=now)
+        _update_in_order(mine, announced_at=now)
+        updates.update(announced_at=now)
     return written
+
+
+@transaction.atomic
+def _update_in_order(courses: QuerySet[Course], **values: Any) -> None:
+    """Locks them in the order of `_claim_digests`: two that have several in hand must not wait for each other."""
+    list(courses.order_by("pk").select_for_update(no_key=True).values_list("pk"))
+    courses.update(**values)
 
 
 def _write_digests(courses: QuerySet[Course], updates: QuerySet[CourseUpdate], claims: dict[UUID, datetime]) -> int:
     changes = defaultdict(list)
     for update in updates:
-        changes[update.course_id].append(update)
+        if update.claimed_at == claims[update.course_id]:  # and not told long ago, at the moment of another's digest
+            changes[update.course_id].append(update)
     by_id = courses.in_bulk()
+    leased_at = timezone.now()
 
     @cache
     def texts(course_id: UUID, language: str) -> dict[str, str]:
@@ -381,6 +390,9 @@ def _write_digests(courses: QuerySet[Course], updates: QuerySet[CourseUpdate], c
             ]
         )
         written += len(batch)
+        if timezone.now() > leased_at + DIGEST_LEASE / 4:
+            leased_at = timezone.now()
+            _update_in_order(courses, digest_leased_until=leased_at + DIGEST_LEASE)
     return written
 
 
@@ -475,6 +487,6 @@ def anonymise_author(user: User) -> None:
     """Archives the courses of someone who leaves: those who study them keep them. Reviews stay, without a name."""
     Subscription.objects.filter(user=user).delete()
     courses = Course.objects.filter(owner=user)
-    courses.update(status=Course.Status.ARCHIVED, updated_at=timezone.now())
+    _update_in_order(courses, status=Course.Status.ARCHIVED, updated_at=timezone.now())
     for course in courses:
         index_course(course, with_author=False)

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from common.ids import new_id
+from common.testing.databases import on_postgresql
 from materials import services
 from materials.models import Course, CourseUpdate, Subscription
 from materials.tasks import announce_pending_updates, send_course_update_notification
@@ -371,6 +372,52 @@ def test_courses_are_announced_together(db):
         numbers.append(len(queries))
 
     assert numbers[0] == numbers[1]
+
+
+def test_a_digest_tells_what_is_its_own(clock, db):
+    """Though another's, of the same moment as an old one of the course, is finished together with it."""
+    course, other = changed_courses(1, 1)
+    CourseUpdate.objects.filter(course=other).update(claimed_at=timezone.now())  # its writer died
+    CourseUpdate.objects.create(
+        course=course, kind="lesson_added", summary="Old", claimed_at=timezone.now(), announced_at=timezone.now()
+    )
+    clock.shift(WINDOW)
+
+    announce_pending_updates()
+
+    assert len(letters()) == 2
+    assert not any("Old" in letter.message for letter in letters())
+
+
+def test_a_writer_that_has_many_to_write_to_keeps_its_courses(clock, monkeypatch, db):
+    changed_courses(2, 2, 2)
+    real, by_others = services.notify, []
+
+    def slowly(notifications):
+        clock.shift(services.DIGEST_LEASE * 0.9)
+        by_others.append(announce_pending_updates() if len(by_others) % 2 else 0)
+        real(notifications)
+
+    monkeypatch.setattr(services, "SUBSCRIBERS_PER_BATCH", 2)
+    monkeypatch.setattr(services, "notify", slowly)
+
+    assert announce_pending_updates() == 6
+    assert set(by_others) == {0}
+
+
+@on_postgresql
+def test_courses_are_locked_in_one_order(db):
+    """Before they are written to together: by whoever announces, and whoever leaves."""
+    courses = changed_courses(1, 1)
+    with CaptureQueriesContext(connection) as queries:
+        announce_pending_updates()
+        services.anonymise_author(courses[0].owner)
+
+    statements = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
+    writes = [n for n, sql in enumerate(statements) if sql.startswith('UPDATE "materials_course" ')]
+    ends, leaves = writes[-2:]
+    for before in statements[ends - 1], statements[leaves - 1]:
+        assert before.endswith("ASC FOR NO KEY UPDATE")
 
 
 # --- A writer that dies ----------------------------------------------------------------------------------------------
