@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import CharField, F, QuerySet, UUIDField, Value
+from django.db.models import CharField, F, Min, QuerySet, UUIDField, Value
 from django.db.models.functions import Cast
 from django.utils import timezone
 
@@ -24,7 +24,7 @@ COURSES_ON_DASHBOARD = 10
 ASSIGNMENTS_ON_DASHBOARD = 10
 CERTIFICATES_ON_DASHBOARD = 5
 ENROLLMENTS_PER_BATCH = 100
-CHECKS_PER_RUN = 1000
+COURSES_PER_RUN = 1000
 # Whoever looks for completed enrollments and has been silent this long is relieved by another.
 CHECK_LEASE = timedelta(minutes=2)
 
@@ -154,10 +154,13 @@ def complete_if_finished(*, student: User, course: Course) -> None:
 def complete_finished(course: Course) -> int:
     """After something that the course asked for has been taken out of it: whoever was waiting for that alone is done.
 
-    Returns how many enrollments were looked at: none, if nobody has asked or another is busy with it. Safe to run
-    twice, at once, or after a kill: what was asked for is forgotten when all of them have been looked at.
+    Returns how many enrollments were looked at: none, if nobody has asked or another is busy with the course. Safe to
+    run twice, at once, or after a kill: what was asked for is forgotten when all of them have been looked at.
     """
-    asked = list(course.completion_checks.free_at(timezone.now()).values_list("pk", flat=True))
+    now = timezone.now()
+    asked = dict(course.completion_checks.values_list("pk", "leased_until"))
+    if any(until is not None and until > now for until in asked.values()):
+        return 0  # what has been asked for since then waits for the sweeper, all of it together
     checks = CompletionCheck.objects.filter(pk__in=asked)
     if not checks.free_at(timezone.now()).update(leased_until=timezone.now() + CHECK_LEASE):
         return 0
@@ -186,8 +189,8 @@ def complete_finished(course: Course) -> int:
 
 def courses_to_check(now: datetime) -> list[UUID]:
     """Those that `complete_finished` was asked for and nobody is busy with, the longest waiting first."""
-    waiting = CompletionCheck.objects.free_at(now).order_by("created_at", "id").values_list("course", flat=True)
-    return list(dict.fromkeys(waiting[:CHECKS_PER_RUN]))
+    waiting = CompletionCheck.objects.free_at(now).order_by().values("course").annotate(since=Min("created_at"))
+    return list(waiting.order_by("since").values_list("course", flat=True)[:COURSES_PER_RUN])
 
 
 # --- The dashboard ---------------------------------------------------------------------------------------------------

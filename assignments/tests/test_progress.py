@@ -1,5 +1,7 @@
 """Going through a course: completing lessons, progress, and the moment when the course is completed."""
 
+from datetime import timedelta
+
 import pytest
 import time_machine
 from django.test import Client
@@ -8,6 +10,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from assignments.models import Certificate, Submission
+from assignments.services.progress import courses_to_check
 from assignments.tests.factories import (
     AssignmentFactory,
     AttemptFactory,
@@ -889,6 +892,27 @@ def test_one_looks_at_a_time_until_it_falls_silent(course, waiting, monkeypatch)
         assert sweep() == 0
         clock.shift(120)
         assert sweep() == 1
+
+
+def test_what_is_asked_for_while_one_looks_waits_for_the_end_of_it(course, waiting):
+    """Whoever leaves a course and enters it again, over and over, sets no more than one to look over its students."""
+    CompletionCheck.objects.create(course=course, leased_until=timezone.now() + timedelta(minutes=1))
+    look_for_completed(course.pk)
+
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        assert sweep() == 0
+        clock.shift(60)
+        assert sweep() == 1
+    assert not CompletionCheck.objects.exists()
+
+
+def test_many_checks_of_a_course_do_not_hide_another(course, monkeypatch):
+    monkeypatch.setattr("assignments.services.progress.COURSES_PER_RUN", 2)
+    other = CourseFactory()
+    for each in (course, course, other):
+        look_for_completed(each.pk)
+
+    assert courses_to_check(timezone.now()) == [course.pk, other.pk]
 
 
 def test_a_course_that_is_gone_by_then(db):
