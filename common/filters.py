@@ -75,6 +75,8 @@ class WordFilter(BaseFilterBackend):
     By regular expression: SQLite's LIKE knows the cases of ASCII alone.
     """
 
+    # More words add cost and no meaning. Of more than 32, PostgreSQL would compile each anew for every row.
+    MAX_WORDS = 8
     PARAMETER = "search"
     FIELD = forms.CharField(required=False, max_length=200)
 
@@ -87,7 +89,7 @@ class WordFilter(BaseFilterBackend):
         except forms.ValidationError as error:
             first = error.error_list[0]
             raise invalid(self.PARAMETER, first.code or "invalid", first.messages[0]) from None
-        for word in text.split():
+        for word in list(dict.fromkeys(text.split()))[: self.MAX_WORDS]:
             occurs = [Q(**{f"{name}__iregex": re.escape(word)}) for name in names]
             queryset = queryset.filter(Q(*occurs, _connector=Q.OR))
         return queryset

@@ -147,6 +147,7 @@ def test_no_list_orders_by_what_it_does_not_offer(client_for, path):
         ("ОСНОВЫ", 1),
         ("языка основы", 1),
         ("основы рисования", 0),
+        ("основы языка python and more о с н рисования", 1),  # what follows the eighth costs and says nothing
         ("python", 1),
         (".", 0),
         ("(", 0),
