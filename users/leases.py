@@ -74,20 +74,21 @@ def settle(pk: UUID | None, leases: QuerySet[EmailLease] | None = None) -> int:
     if lease is None:
         return 0
     mine = Notification.objects.to_send_by(lease.pk).filter(created_at__range=(lease.oldest, lease.newest))
-    if lease.done_up_to is not None:
-        done = mine.filter(pk__lte=lease.done_up_to)
-        now = timezone.now()
-        digests = done.filter(kind=Notification.DIGEST)
-        Notification.objects.told_by(digests).update(email_status=Notification.EmailStatus.SENT, email_sent_at=now)
-        done.update(
-            email_status=Notification.EmailStatus.SENT,
-            email_sent_at=now,
-            email_lease=None,
-            email_attempts=F("email_attempts") + 1,
-            email_error="",
+    letters = list(mine.only("kind", "recipient"))
+    done = [letter for letter in letters if lease.done_up_to and letter.pk <= lease.done_up_to]
+    digests = [letter for letter in done if letter.kind == Notification.DIGEST]
+    told = Notification.objects.told_by(digests)
+    changing = Notification.objects.filter(pk__in=[letter.pk for letter in letters])
+    (changing | told if digests else changing).lock()
+    sent = {"email_status": Notification.EmailStatus.SENT, "email_sent_at": timezone.now()}
+    if digests:
+        told.update(**sent)
+    if done:
+        mine.filter(pk__lte=lease.done_up_to).update(
+            **sent, email_lease=None, email_attempts=F("email_attempts") + 1, email_error=""
         )
     lease.delete()
-    return mine.update(email_lease=None)
+    return mine.update(email_lease=None) if len(done) < len(letters) else 0
 
 
 def note(lease: UUID, done_up_to: UUID | None = None) -> bool:

@@ -282,6 +282,11 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
             Q(email_not_before__isnull=True) | Q(email_not_before__lt=timezone.now()),
         )
 
+    def lock(self) -> None:
+        """In one order everywhere: two who have several of one person's in hand must not wait for each other. Within a
+        transaction."""
+        list(self.order_by("pk").select_for_update(no_key=True).values_list("pk"))
+
     def told_by(self, digests: Iterable["Notification"]) -> "NotificationQuerySet":
         """What these letters tell of, and has not been sent."""
         people = {digest.pk: digest.recipient_id for digest in digests}

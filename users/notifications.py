@@ -79,9 +79,11 @@ def mark_read(notification: Notification) -> None:
     notification.refresh_from_db(fields=["is_read", "read_at"])
 
 
+@transaction.atomic
 def mark_all_read(user: User) -> int:
     """Says how many were not read before."""
     unread = Notification.objects.shown_to(user).filter(is_read=False)
+    unread.lock()
     return unread.update(is_read=True, read_at=timezone.now())
 
 
@@ -129,6 +131,7 @@ def _drop_letters(user: User, kinds: list[str]) -> None:
     waiting = Notification.objects.filter(
         recipient=user, kind__in=kinds, email_status__in=[statuses.PENDING, statuses.DIGEST]
     ).exclude(kind=Notification.Kind.ACCOUNT_DEACTIVATED)
+    waiting.lock()
     waiting.update(email_status=statuses.NONE)
 
 

@@ -1,10 +1,14 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
+from common.ids import new_id
+from common.testing.databases import on_postgresql
 from users import notifications
 from users.models import Notification
 from users.tests.factories import NotificationFactory, PreferenceFactory, UserFactory
@@ -391,3 +395,38 @@ def test_many_are_written_in_batches(monkeypatch):
     notifications.notify(notes())
 
     assert (Notification.objects.count(), most) == (5, 2)
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.timeout(20)
+def test_reading_all_while_letters_are_marked_as_sent(client_for, student):
+    """Both change several rows of one person, and lock them in the order of their ids."""
+    first, second = new_id(), new_id()
+    for pk in (second, first):  # a bare UPDATE would lock them as they lie
+        NotificationFactory(pk=pk, recipient=student)
+    client = client_for("student")
+
+    def read_all():
+        try:
+            return client.post(f"{URL}read-all/")
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        Notification.objects.filter(pk=first).lock()
+        response = pool.submit(read_all)
+        while not is_anybody_waiting():
+            assert not response.done()
+        Notification.objects.filter(pk=second).lock()
+
+    assert response.result().status_code == 200
+
+
+def is_anybody_waiting():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks waiting JOIN pg_locks held USING (pid) JOIN pg_database ON oid = held.database "
+            "WHERE NOT waiting.granted AND datname = current_database()"
+        )
+        return cursor.fetchone()[0]

@@ -111,7 +111,7 @@ def test_queries_of_setting(client_for, django_assert_num_queries, number):
     wanted = [{"kind": kind, "in_app": True, "email": "never"} for kind in KINDS[:number]]
 
     # The caller, a savepoint and its end, the person's lock, the rows, the letters that wait; the answer.
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         client.put(URL, wanted)
 
 
