@@ -53,7 +53,7 @@ BASE_URL: str = read("BASE_URL", f"http://127.0.0.1:{PORT}", web_address)
 FRONTEND_URL: str = read("FRONTEND_URL", BASE_URL, web_address)
 CORS_ALLOWED_ORIGINS: list[str] = read("CORS_ALLOWED_ORIGINS", [], web_addresses)
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match"]
-CORS_EXPOSE_HEADERS = ["ETag", "Retry-After", "Idempotent-Replayed"]
+CORS_EXPOSE_HEADERS = ["Content-Disposition", "ETag", "Retry-After", "Idempotent-Replayed"]
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL.startswith("https://") else []
 
 # State of the services that run embedded: the database file, broker folders, letters, logs. DATA_DIR moves media too.
