@@ -106,11 +106,7 @@ def _one_click(language: str) -> str:
 def _alert(error: str, language: str) -> str:
     if not error:
         return ""
-    words = TEXTS[language]
-    told = words.get(error, error)
-    # Stripe's own words stay on the page, for whoever compares it with the logs.
-    original = f"<small>{escape(error)}</small>" if told != error and " " in error else ""
-    return f'<p class="alert" role="alert">{escape(told)}{original}</p>'
+    return f'<p class="alert" role="alert">{escape(TEXTS[language].get(error, error))}</p>'
 
 
 def _back(url: str | None, language: str) -> str:

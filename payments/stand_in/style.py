@@ -52,7 +52,6 @@ button { font: inherit; cursor: pointer; border-radius: .5rem }
 .bad { border-left-color: #d6404a }
 .ask { border-left-color: #d99a1c }
 .alert { padding: .75rem 1rem; border-radius: .5rem; background: #fdecee; color: #8f1d27; font-weight: 500 }
-.alert small { display: block; font-weight: 400 }
 .form .fine { margin: 1.75rem 0 0; color: #5b6475; font-size: .85rem }
 .note { max-width: 32rem; margin: 0 auto; padding: 18vh 1.5rem }
 .note h1 { font-size: 1.6rem; margin-bottom: .75rem }

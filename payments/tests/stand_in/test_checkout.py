@@ -76,14 +76,17 @@ def test_a_session_is_found_by_its_payment_intent(client, paid):
 
 
 @pytest.mark.parametrize(
-    ("card", "words"),
-    [(DECLINED, "Your card was declined."), (NO_FUNDS, "Your card has insufficient funds.")],
+    ("card", "words", "russian"),
+    [
+        (DECLINED, "Your card was declined.", "Карта отклонена."),
+        (NO_FUNDS, "Your card has insufficient funds.", "На карте недостаточно средств."),
+    ],
 )
-def test_a_declined_card_leaves_the_session_open(client, session, card, words):
+def test_a_declined_card_leaves_the_session_open(client, session, card, words, russian):
     answer = browse(session.url, {"card_number": card})
 
     whole = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
-    assert (answer.status, words in answer.text) == (402, True)
+    assert (answer.status, russian in answer.text, words in answer.text) == (402, True, False)
     assert (whole.status, whole.payment_status) == ("open", "unpaid")
     assert whole.payment_intent.last_payment_error.message == words
     assert types(client)[-1] == "payment_intent.payment_failed"
@@ -101,7 +104,7 @@ def test_a_good_card_pays_after_a_declined_one(client, session):
 def test_a_number_that_is_no_test_card_is_refused(client, session, number):
     answer = browse(session.url, {"card_number": number})
 
-    assert (answer.status, "Your card number is incorrect." in answer.text) == (402, True)
+    assert (answer.status, "Неверный номер карты." in answer.text) == (402, True)
     assert client.v1.checkout.sessions.retrieve(session.id).payment_intent is None
 
 
