@@ -1,6 +1,7 @@
 """Where errors become answers: DRF's exceptions, and Django's own error pages, all in the shape of `common.errors`."""
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
@@ -11,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler as BaseExceptionHandler
-from drf_standardized_errors.types import ErrorResponse
+from drf_standardized_errors.types import Error, ErrorResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -75,6 +76,9 @@ class ExceptionHandler(BaseExceptionHandler):
 
 
 class ProblemFormatter(ExceptionFormatter):
+    def get_errors(self) -> list[Error]:
+        return list(_flat(self.exc.detail))
+
     def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
         is_validation = isinstance(self.exc, exceptions.ValidationError)
         first = error_response.errors[0]
@@ -87,6 +91,19 @@ class ProblemFormatter(ExceptionFormatter):
             **problem(self.exc.status_code, code, detail, errors=errors),
             **getattr(self.exc, "extra", {}),
         }
+
+
+def _flat(detail: Any, path: tuple[str, ...] = ()) -> Iterator[Error]:
+    """Errors one by one, each with its path: `0.kind`. The library loses the index of a list's first element, since
+    DRF gives it as the number 0."""
+    if isinstance(detail, dict):
+        for key, value in detail.items():
+            yield from _flat(value, (*path, str(key)))
+    elif isinstance(detail, list):
+        for index, item in enumerate(detail):
+            yield from _flat(item, path if isinstance(item, exceptions.ErrorDetail) else (*path, str(index)))
+    else:
+        yield Error(detail.code, str(detail), ".".join(path) or None)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -56,6 +56,23 @@ def test_a_field_that_is_not_valid(api):
     assert {error["attr"] for error in response.json()["errors"]} == {"email", "password"}
 
 
+@pytest.mark.parametrize(
+    ("body", "attrs"),
+    [
+        ([{"kind": "zzz"}], ["0.kind"]),
+        ([None], ["0"]),
+        (["enrolled"], ["0.non_field_errors"]),
+        ([{"kind": "enrolled", "in_app": "x"}, {"kind": "zzz", "in_app": "x"}], ["0.in_app", "1.kind", "1.in_app"]),
+        ({}, ["non_field_errors"]),
+    ],
+)
+def test_what_is_wrong_in_a_list_is_told_with_its_index(client_for, body, attrs):
+    response = client_for("student").put("/api/users/notifications/preferences/", body)
+
+    check_problem(response, 400, "validation_error")
+    assert [error["attr"] for error in response.json()["errors"]] == attrs
+
+
 def test_what_two_validators_say_is_said_once(api):
     response = api.post("/api/auth/register/", {"email": "nobody", "password": "correct-horse-7"})
 
