@@ -103,7 +103,9 @@ def _flat(detail: Any, path: tuple[str, ...] = ()) -> Iterator[Error]:
         for index, item in enumerate(detail):
             yield from _flat(item, path if isinstance(item, exceptions.ErrorDetail) else (*path, str(index)))
     else:
-        yield Error(detail.code, str(detail), ".".join(path) or None)
+        # The one text that DRF does not translate.
+        text = gettext("No data provided") if detail == "No data provided" else str(detail)
+        yield Error(detail.code, text, ".".join(path) or None)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

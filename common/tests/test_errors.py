@@ -1,5 +1,7 @@
 """One error shape, wherever the error arises."""
 
+import json
+
 import pytest
 from django.db import IntegrityError, OperationalError
 from django.test import Client
@@ -13,6 +15,7 @@ from materials.views import CourseViewSet
 
 COURSES = "/api/courses/"
 ME = "/api/users/me/"
+PREFERENCES = "/api/users/notifications/preferences/"
 TOKEN = "/api/auth/token/"
 TOO_LARGE = 2 * 1024 * 1024 + 1
 
@@ -67,7 +70,7 @@ def test_a_field_that_is_not_valid(api):
     ],
 )
 def test_what_is_wrong_in_a_list_is_told_with_its_index(client_for, body, attrs):
-    response = client_for("student").put("/api/users/notifications/preferences/", body)
+    response = client_for("student").put(PREFERENCES, body)
 
     check_problem(response, 400, "validation_error")
     assert [error["attr"] for error in response.json()["errors"]] == attrs
@@ -326,6 +329,48 @@ def test_whoever_says_no_language_is_answered_in_their_own(client_for, student, 
 
     assert response.headers["Content-Language"] == language
     assert response.json()["detail"].isascii() is (language == "en")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "detail"),
+    [
+        ("put", PREFERENCES, None, "Данных нет."),
+        ("put", PREFERENCES, {}, "Нужен список."),
+        ("put", PREFERENCES, [1], "Нужен объект с полями."),
+        ("put", PREFERENCES, [{"kind": "enrolled", "in_app": 7}], "Нужно true или false."),
+        ("post", "/api/payments/", {"paid_course": "x"}, "Нужен UUID."),
+        ("post", "/api/conversations/", {"recipient": "x", "text": "x"}, "Нужен UUID."),
+        ("post", "/api/payments/", {"paid_course": str(new_id())}, "Такого объекта нет."),
+        ("patch", ME, {"first_name": []}, "Нужна строка."),
+        ("patch", ME, {"first_name": "x" * 1000}, "Символов должно быть не больше 100."),
+        ("get", f"{COURSES}?price_min=1.234", None, "Убедитесь, что вы ввели не более 2 цифр после запятой."),
+    ],
+)
+def test_what_a_library_says_is_told_in_russian(client_for, method, path, body, detail):
+    client = client_for("student")
+
+    response = client.generic(method.upper(), path, json.dumps(body), "application/json", HTTP_ACCEPT_LANGUAGE="ru")
+
+    assert [error["detail"] for error in response.json()["errors"]] == [detail]
+
+
+@pytest.mark.parametrize(
+    ("header", "detail"),
+    [
+        ("Bearer abc", "Токен недействителен или просрочен."),
+        ("Bearer a b", "В заголовке Authorization нужны два слова через пробел: Bearer и токен."),
+    ],
+)
+def test_what_is_wrong_with_a_token_is_told_in_russian(api, header, detail):
+    response = api.get(ME, headers={"Authorization": header, "Accept-Language": "ru"})
+
+    assert response.json()["detail"] == detail
+
+
+def test_a_bad_cursor_is_told_in_russian(client_for):
+    response = client_for("student").get("/api/users/notifications/?cursor=x", headers={"Accept-Language": "ru"})
+
+    assert response.json()["detail"] == "Недействительный курсор."
 
 
 def test_a_language_that_we_do_not_speak(api):
