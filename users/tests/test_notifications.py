@@ -426,7 +426,7 @@ def test_reading_all_while_letters_are_marked_as_sent(client_for, student):
 def is_anybody_waiting():
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_locks waiting JOIN pg_locks held USING (pid) JOIN pg_database ON oid = held.database "
-            "WHERE NOT waiting.granted AND datname = current_database()"
+            "SELECT count(*) FROM pg_locks waiting JOIN pg_locks held USING (pid) "
+            "JOIN pg_database ON oid = held.database WHERE NOT waiting.granted AND datname = current_database()"
         )
         return cursor.fetchone()[0]
