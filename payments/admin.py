@@ -106,7 +106,7 @@ class PaymentAdmin(WithPaper):
 class RefundRequestAdmin(ReadOnlyAdmin):
     """What buyers ask for; here an admin decides."""
 
-    list_display = ("created_at", "status", "payment", "reason", "answer", "decided_by")
+    list_display = ("created_at", "status", "reason", "payment", "answer", "decided_by")
     list_filter = ("status",)
     search_fields = ("payment__user__email", "payment__title")
     list_select_related = ("payment", "decided_by")
