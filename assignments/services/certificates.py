@@ -27,12 +27,14 @@ def issue(*, student: User, course: Course, issued_by: User | None = None) -> Ce
     course: another raises 409 `already_issued`; a course that gives none, 409 `no_certificate`."""
     if not course.gives_certificate:
         raise RuleBroken("no_certificate", _("This course gives no certificate."))
+    with translation.override(course.language):  # as the certificate will be, whoever asks for it
+        nobody = _("Student")
     try:
         with transaction.atomic():
             certificate = Certificate.objects.create(
                 student=student,
                 course=course,
-                student_name=student.full_name or student.username or _("Student"),
+                student_name=student.full_name or student.username or nobody,
                 course_title=course.title,
                 language=course.language,
                 score=final_score(student=student, course=course),

@@ -193,7 +193,7 @@ def test_a_certificate_is_told_to_its_student(client_for, course, enrolled):
         ({"first_name": "Илья", "last_name": "Морозов"}, "Илья Морозов"),
         ({"first_name": "Ada", "last_name": ""}, "Ada"),
         ({"first_name": "", "last_name": "", "username": "ada"}, "ada"),
-        ({"first_name": "", "last_name": ""}, "Student"),
+        ({"first_name": "", "last_name": ""}, "Студент"),  # in the language of the course
     ],
 )
 def test_the_name_in_it(client_for, course, enrolled, person, name):
