@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from common.ids import new_id
@@ -38,6 +39,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _separate_cache(settings: Any) -> None:
     """Each test has keys of its own, also in a Redis that several processes share."""
     cache.key_prefix = f"test-{new_id()}"
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> None:
+    """Not the one in which a request of the test before was answered."""
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
