@@ -14,7 +14,7 @@ from django.urls import get_resolver
 from django.utils.http import parse_header_parameters
 
 CHUNK_BYTES = 64 * 1024
-UNREAD_MAX_BYTES = 32 * 1024 * 1024  # more than any upload that is taken
+BODY_MAX_BYTES = 32 * 1024 * 1024  # more than any upload that is taken
 
 
 class UTF8Request(WSGIRequest):
@@ -39,7 +39,7 @@ class Handler(WSGIHandler):
 def _measure(environ: dict) -> None:
     """Gives a body that came in chunks its length: Django reads as much as CONTENT_LENGTH says, and nothing without."""
     body = SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115 - it lives as long as the request
-    while body.tell() < UNREAD_MAX_BYTES and (chunk := environ["wsgi.input"].read(CHUNK_BYTES)):
+    while body.tell() < BODY_MAX_BYTES and (chunk := environ["wsgi.input"].read(CHUNK_BYTES)):
         body.write(chunk)
     environ["CONTENT_LENGTH"] = str(body.tell())
     body.seek(0)
@@ -49,7 +49,7 @@ def _measure(environ: dict) -> None:
 def _read_to_the_end(body: BinaryIO) -> None:
     """What was refused unread is read all the same: the server would close the connection under the client, which then
     may not see why it was refused, or sends its next request for nothing (RFC 9112, 9.6)."""
-    left = UNREAD_MAX_BYTES
+    left = BODY_MAX_BYTES
     while left > 0 and (chunk := body.read(CHUNK_BYTES)):
         left -= len(chunk)
 
