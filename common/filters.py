@@ -1,10 +1,13 @@
 """List filters that refuse what they do not know: a misspelt filter must not answer with everything."""
 
 import re
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 from django import forms
 from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as filters
 from django_filters.rest_framework import DjangoFilterBackend
@@ -16,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from common.errors import invalid
+from common.moments import end_of_day, read_date, start_of_day
 
 # Parameters that belong to paging, ordering and content negotiation.
 GENERAL_PARAMETERS = {"page_size", "ordering", "format"}
@@ -39,6 +43,62 @@ class BooleanFilter(filters.Filter):
     """django-filter's own takes anything else than true and false for "not asked"."""
 
     field_class = _BooleanField
+
+
+class _MomentField(forms.CharField):
+    """A date or a date-time; without a zone it is in the project's."""
+
+    FIRST_YEAR, LAST_YEAR = 1970, 2999
+
+    def clean(self, value: Any) -> datetime | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            moment: date | datetime | None = read_date(text) or parse_datetime(text)
+        except ValueError:
+            moment = None
+        if moment is None or not self.FIRST_YEAR <= moment.year <= self.LAST_YEAR:
+            raise forms.ValidationError(_("A date or a date-time is needed, such as 2026-03-31."), code="invalid")
+        if not isinstance(moment, datetime):
+            moment = self.day(moment, timezone.get_default_timezone())
+        elif timezone.is_naive(moment):
+            moment = timezone.make_aware(moment, timezone.get_default_timezone())
+        return moment.astimezone(UTC)
+
+    def day(self, day: date, zone: tzinfo) -> datetime:
+        """What a bare date stands for."""
+        raise NotImplementedError
+
+
+class _FirstMomentField(_MomentField):
+    def day(self, day: date, zone: tzinfo) -> datetime:
+        return start_of_day(day, zone)
+
+
+class _LastMomentField(_MomentField):
+    def day(self, day: date, zone: tzinfo) -> datetime:
+        return end_of_day(day, zone)
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class DateFromFilter(filters.Filter):
+    """From a date or a date-time on. A bare date begins with its first moment."""
+
+    field_class = _FirstMomentField
+
+    def __init__(self, field_name: str | None = None) -> None:
+        super().__init__(field_name, lookup_expr="gte", help_text="A date or a date-time, inclusive.")
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class DateToFilter(filters.Filter):
+    """Up to a date or a date-time. A bare date ends with its last moment, so it is part of it."""
+
+    field_class = _LastMomentField
+
+    def __init__(self, field_name: str | None = None) -> None:
+        super().__init__(field_name, lookup_expr="lte", help_text="A date or a date-time, inclusive.")
 
 
 class StrictFilterBackend(DjangoFilterBackend):

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.validators import UniqueValidator
 
-from common.fields import MomentField
+from common.fields import EndDateTimeField, StartDateTimeField
 from materials.models import Course, Lesson
 from payments.models import Coupon, Payment, Refund, RefundRequest
 from payments.models.coupons import read_code
@@ -250,8 +250,8 @@ class CouponSerializer(serializers.ModelSerializer):
         validators=[*Coupon._meta.get_field("code").validators, UniqueValidator(queryset=Coupon.objects.all())],
     )
     currency = serializers.CharField(required=False, allow_blank=True, max_length=3)
-    valid_from = MomentField(required=False, allow_null=True)
-    valid_until = MomentField(required=False, allow_null=True)
+    valid_from = StartDateTimeField(required=False, allow_null=True)
+    valid_until = EndDateTimeField(required=False, allow_null=True)
     courses = CourseIdsField(required=False, max_length=1000)
     uses = serializers.IntegerField(read_only=True, default=0)
 

@@ -27,7 +27,7 @@ class ProgressSerializer(serializers.Serializer):
     percent = serializers.IntegerField(min_value=0, max_value=100)
     completed_lessons = serializers.IntegerField()
     total_lessons = serializers.IntegerField()
-    completed_at = serializers.DateTimeField(allow_null=True)
+    completed_at = serializers.DateTimeField(read_only=True, allow_null=True)
     remaining = RemainingSerializer(many=True)
 
 

@@ -11,7 +11,7 @@ from rest_framework.reverse import reverse
 from assignments.models import Assignment, Comment, Submission
 from assignments.serializers.fields import NumberField, PersonSerializer
 from common.errors import invalid
-from common.fields import MomentField, OptionalBooleanField
+from common.fields import EndDateTimeField, OptionalBooleanField
 from common.uploads import DocumentField
 from materials.serializers import PartialSaveMixin
 
@@ -33,7 +33,7 @@ from materials.serializers import PartialSaveMixin
     ]
 )
 class AssignmentSerializer(PartialSaveMixin, serializers.ModelSerializer):
-    due_at = MomentField(required=False, allow_null=True)
+    due_at = EndDateTimeField(required=False, allow_null=True)
     allow_late = OptionalBooleanField(required=False)
     resubmissions_allowed = OptionalBooleanField(required=False)
 

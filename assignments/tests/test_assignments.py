@@ -4,12 +4,14 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from assignments.models import Assignment
 from assignments.tests.factories import AssignmentFactory, SubmissionFactory
 from materials.models import Course, Enrollment
 from materials.tests.factories import CourseFactory, LessonAccessFactory, LessonCompletionFactory, LessonFactory
+from users.models import User
 
 UNKNOWN = "0193a6c2-7b1e-7c3d-9f00-6a1b2c3d4e5f"
 NO_IDS = ["1", "x", "%00", "0" * 32, UNKNOWN, UNKNOWN + "0"]
@@ -66,6 +68,30 @@ def test_an_assignment_with_everything(client_for, lesson):
     assert shown["lesson"] == str(lesson.pk)
     assert {name: shown[name] for name in FULL} == {**FULL, "description": "# Draw it"}
     assert row(Assignment.objects.get())["due_at"] == datetime(2030, 12, 1, 18, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("who", ["teacher", "admin"])
+def test_a_bare_date_is_due_when_it_ends_where_the_teacher_is(client_for, lesson, teacher, who):
+    User.objects.filter(pk=teacher.pk).update(time_zone="Asia/Vladivostok")
+
+    answer = client_for(who).post(url(lesson), {"title": "Map", "due_at": "2030-11-30"})
+
+    assert answer.json()["due_at"] == "2030-11-30T13:59:59.999999Z"
+
+
+@pytest.mark.parametrize(
+    ("moment", "days"), [("2030-11-30T20:59:59Z", 0), ("2030-11-30T21:00:00Z", 1), ("2030-12-01T21:00:00Z", 2)]
+)
+def test_lateness_counts_from_the_end_of_the_day(client_for, lesson, enrolled, moment, days):
+    """The teacher is in Moscow."""
+    terms = {"title": "Map", "due_at": "2030-11-30", "late_penalty_percent_per_day": 10}
+    where = url(lesson, Assignment(pk=client_for("teacher").post(url(lesson), terms).json()["id"])) + "submissions/"
+
+    with time_machine.travel(datetime.fromisoformat(moment), tick=False):
+        handed_in = client_for("enrolled").post(where, {"text": "Here"})
+        graded = client_for("teacher").post(f"{where}{handed_in.json()['id']}/grade/", {"score": 100})
+
+    assert graded.json()["late_penalty"] == 10 * days
 
 
 def test_a_title_is_enough(client_for, lesson):

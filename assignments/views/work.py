@@ -66,6 +66,12 @@ class AssignmentViewSet(InLesson, viewsets.ModelViewSet):
     ordering_fields = ("created_at", "due_at")
     ordering = ("created_at",)
 
+    def get_serializer_context(self) -> dict[str, Any]:
+        context = super().get_serializer_context()
+        if not getattr(self, "swagger_fake_view", False):
+            context["time_zone"] = self.course.owner.time_zone  # a day of the course is one of its teacher's
+        return context
+
     def get_queryset(self) -> QuerySet[Assignment]:
         access.check_open(self.request.user, self.lesson)
         return Assignment.objects.filter(lesson=self.lesson)

@@ -5,7 +5,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
-from common.fields import MomentField
+from common.fields import StartDateTimeField
 from common.uploads import ImageField
 from community import markup
 from community.models import Post
@@ -69,7 +69,7 @@ class PostSerializer(serializers.ModelSerializer):
     body_html = serializers.SerializerMethodField()
     cover = ImageField(required=False, allow_null=True)
     tags = TagsField(required=False, max_length=MAX_TAGS)
-    published_at = MomentField(
+    published_at = StartDateTimeField(
         required=False, allow_null=True, help_text="When it appears; for a published post without one, at once."
     )
 
