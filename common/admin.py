@@ -1,15 +1,25 @@
 """What the admin pages of every app share."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.core.exceptions import ValidationError
-from django.db import DataError, NotSupportedError, models
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import DataError, IntegrityError, NotSupportedError, connection, models, transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import APIException
+
+from common.errors import texts_of
+from common.handlers import known_problem
+from common.writing import lock_row, save_fields
+
+# What services and the database refuse, and a person is told rather than a page that broke.
+REFUSALS = (APIException, ValidationError, IntegrityError)
 
 
 class AddressesAreInput:
@@ -55,13 +65,143 @@ def _takes(field: Any, value: Any) -> bool:
         return False
 
 
+class RefusalsAreMessages:
+    """What a service or the database refuses is said in a message above the page, and nothing has changed. Every page
+    has it (see `Site`)."""
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._or_message(request, super().changeform_view, *args, **kwargs)  # type: ignore[misc] # ModelAdmin's
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._or_message(request, super().delete_view, *args, **kwargs)  # type: ignore[misc]
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._or_message(request, super().changelist_view, *args, **kwargs)  # type: ignore[misc]
+
+    def _or_message(self, request: HttpRequest, view: Any, *args: Any, **kwargs: Any) -> Any:
+        if request.method != "POST":
+            return view(request, *args, **kwargs)
+        try:
+            return view(request, *args, **kwargs)
+        except REFUSALS as error:
+            self.tell(request, error)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def tell(self, request: HttpRequest, error: Exception) -> None:
+        for text in texts_of(known_problem(error)):
+            self.message_user(request, text, messages.ERROR)  # type: ignore[attr-defined]
+
+
+class RulesForm(forms.ModelForm):
+    """A form that holds all rules of its model: its constraints too where they name fields that the form does not show,
+    or that are fixed. Every form of every page has it (see `SavesWhatChanged`)."""
+
+    def _post_clean(self) -> None:
+        try:
+            super()._post_clean()  # type: ignore[misc] # Django's own hook: the model's rules
+        except APIException as refusal:
+            self.add_error(None, texts_of(refusal))
+        if self.errors:
+            return
+        try:
+            self.instance.validate_constraints()
+        except ValidationError as error:
+            self._update_errors(error)  # type: ignore[attr-defined] # Django's own
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """What is wrong with a field that is not on the form is said above it."""
+        if field is None and hasattr(error, "error_dict"):
+            by_field: dict[str, list[Any]] = {}
+            for name, found in error.error_dict.items():
+                by_field.setdefault(name if name in self.fields else NON_FIELD_ERRORS, []).extend(found)
+            error = ValidationError(by_field)
+        super().add_error(field, error)
+
+
+def _with_rules(form: type[forms.BaseModelForm]) -> type[forms.BaseModelForm]:
+    return form if issubclass(form, RulesForm) else type(form.__name__, (RulesForm, form), {})
+
+
+class SavesWhatChanged(admin.ModelAdmin):
+    """Changes a row as the API does: it is locked, then read, judged by all rules of its model, and of its columns only
+    those that have changed are written. Every page has it (see `Site`), those of libraries too, above Django's own."""
+
+    def lock(self, obj: Any) -> None:
+        """Before the row is read that is to be changed or deleted. A part of something larger locks that first."""
+        lock_row(obj)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        obj = super().get_object(request, object_id, from_field)
+        if obj is None or request.method != "POST" or not connection.in_atomic_block:
+            return obj
+        self.lock(obj)
+        locked = super().get_object(request, object_id, from_field)
+        if locked is not None:
+            locked.columns_as_read = dict(locked.__dict__)
+        return locked
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return _with_rules(super().get_form(request, obj, change, **kwargs))
+
+    def get_formsets_with_inlines(self, request: HttpRequest, obj: Any = None) -> Iterator[Any]:
+        for formset, inline in super().get_formsets_with_inlines(request, obj):
+            formset.form = _with_rules(formset.form)
+            yield formset, inline
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return _with_rules(super().get_changelist_form(request, **kwargs))
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change:
+            save_fields(obj, self.changed_fields(obj, form))
+        else:
+            super().save_model(request, obj, form, change)
+
+    def changed_fields(self, obj: Any, form: Any) -> list[str]:
+        """Of what the row consists of, what the form has changed, or the page itself since it has read the row."""
+        before = getattr(obj, "columns_as_read", {})
+        sent = set(form.changed_data)
+        return [
+            field.name
+            for field in obj._meta.concrete_fields
+            if field.name in sent or (field.attname in before and before[field.attname] != getattr(obj, field.attname))
+        ]
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        formset.save(commit=False)
+        for row in formset.deleted_objects:
+            row.delete()
+        for row, changed in formset.changed_objects:
+            save_fields(row, changed)
+        for row in formset.new_objects:
+            row.save()
+        formset.save_m2m()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """One by one, each as by its own page. What may not be deleted stays, and is named."""
+        for row in queryset.order_by():
+            try:
+                with transaction.atomic():
+                    self.lock(row)
+                    self.delete_model(request, row)
+            except REFUSALS as error:
+                self.message_user(request, f"{row}: {' '.join(texts_of(known_problem(error)))}", messages.ERROR)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Whoever may delete a row takes along what hangs on it, as over the API, whether or not that has a page where
+        it could be deleted by itself. What must stay keeps the row."""
+        deleted, counts, _lacking, protected = super().get_deleted_objects(objs, request)
+        return deleted, counts, set(), protected
+
+
 class Site(admin.AdminSite):
     site_header = site_title = "Lyceum"
     index_title = _("Administration")
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         base = admin_class or admin.ModelAdmin
-        careful = type(base.__name__, (AddressesAreInput, base), {"__module__": base.__module__})
+        bases = (AddressesAreInput, RefusalsAreMessages, base, SavesWhatChanged)
+        careful = type(base.__name__, bases, {"__module__": base.__module__})
         super().register(model_or_iterable, careful, **options)
 
 

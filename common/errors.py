@@ -4,10 +4,13 @@
 language and is what a client acts on; `errors` names the fields of a 400 and is empty elsewhere.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -66,6 +69,31 @@ def try_again(wait: int) -> str:
 def invalid(attr: str, code: str, detail: Any) -> exceptions.ValidationError:
     """A 400 about one field."""
     return exceptions.ValidationError({attr: [exceptions.ErrorDetail(str(detail), code)]})
+
+
+@contextmanager
+def as_model_errors() -> Iterator[None]:
+    """A 400 about fields, raised within, as the error that a model's `clean` raises."""
+    try:
+        yield
+    except exceptions.ValidationError as error:
+        by_field: Any = error.detail
+        raise ValidationError(
+            {attr: [ValidationError(str(each), each.code) for each in details] for attr, details in by_field.items()}
+        ) from error
+
+
+def texts_of(error: exceptions.APIException) -> list[str]:
+    """What it says to a person, each thing once."""
+
+    def each(detail: Any) -> Iterator[str]:
+        if isinstance(detail, dict | list):
+            for part in detail.values() if isinstance(detail, dict) else detail:
+                yield from each(part)
+        else:
+            yield str(detail)
+
+    return list(dict.fromkeys(each(error.detail)))
 
 
 def problem(status_code: int, code: str, detail: Any, *, errors: list[dict] | None = None) -> dict[str, Any]:

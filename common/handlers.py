@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, ValidationError
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.db.models import ProtectedError, RestrictedError
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
@@ -15,6 +15,7 @@ from drf_standardized_errors.handler import ExceptionHandler as BaseExceptionHan
 from drf_standardized_errors.types import Error, ErrorResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
+from rest_framework.serializers import as_serializer_error
 
 from common.errors import (
     PROBLEM_JSON,
@@ -28,6 +29,16 @@ from common.errors import (
 from common.renderers import JSONRenderer
 
 logger = logging.getLogger(__name__)
+
+
+def known_problem(error: Exception) -> exceptions.APIException:
+    """What the API would answer, for pages that are none of the API's."""
+    context: Any = {}
+    known = ExceptionHandler(error, context).convert_known_exceptions(error)
+    if isinstance(known, ValidationError):  # of a model
+        known = exceptions.ValidationError(as_serializer_error(known))
+    return known if isinstance(known, exceptions.APIException) else exceptions.APIException(SERVER_ERROR)
+
 
 SERVER_ERROR = _("Something broke on our side. We have been told.")
 
