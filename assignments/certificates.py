@@ -15,7 +15,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfgen.canvas import Canvas
 
 from assignments.models import Certificate
-from common.pdf import BOLD, ITALIC, REGULAR, broken, register_fonts
+from common.pdf import BOLD, ITALIC, REGULAR, broken, draw_text, register_fonts
 
 INK, QUIET, ACCENT, GOLD, PAPER = map(HexColor, ("#1d2333", "#5c6579", "#27408b", "#b08d3c", "#fdfcf8"))
 WIDTH, HEIGHT = landscape(A4)
@@ -58,9 +58,9 @@ def _draw_frame(canvas: Canvas) -> None:
 
 def _draw_text(canvas: Canvas, certificate: Certificate) -> None:
     y = HEIGHT - 36 * mm
-    _centred(canvas, "LYCEUM", y, BOLD, 15, ACCENT, spacing=6)
+    _spaced(canvas, "LYCEUM", y, BOLD, 15, ACCENT, spacing=6)
     y -= 20 * mm
-    _centred(canvas, _("CERTIFICATE"), y, BOLD, 38, INK, spacing=7)
+    _spaced(canvas, _("CERTIFICATE"), y, BOLD, 38, INK, spacing=7)
     y -= 12 * mm
     _centred(canvas, _("of completion"), y, ITALIC, 16, QUIET)
     y -= 17 * mm
@@ -86,27 +86,24 @@ def _draw_foot(canvas: Canvas, certificate: Certificate) -> None:
     day = formats.date_format(timezone.localtime(certificate.issued_at), "DATE_FORMAT")
     for line, (name, value) in enumerate(((_("Date"), day), (_("Certificate number"), certificate.number))):
         y = bottom + 15 * mm - line * 14 * mm
-        canvas.setFont(REGULAR, 9)
         canvas.setFillColor(QUIET)
-        canvas.drawString(left, y + 5.5 * mm, name)
-        canvas.setFont(BOLD, 12)
+        draw_text(canvas, name, left, y + 5.5 * mm, REGULAR, 9)
         canvas.setFillColor(INK)
-        canvas.drawString(left, y, value)
+        draw_text(canvas, value, left, y, BOLD, 12)
     code = QrCodeWidget(certificate.verification_url, barLevel="M", barBorder=0, barFillColor=INK)
     x1, y1, x2, y2 = code.getBounds()
     drawing = Drawing(side, side, transform=[side / (x2 - x1), 0, 0, side / (y2 - y1), 0, 0])
     drawing.add(code)
     renderPDF.draw(drawing, canvas, WIDTH - left - side, bottom)
-    canvas.setFont(REGULAR, 9)
     canvas.setFillColor(QUIET)
     right = WIDTH - left - side - 5 * mm
-    canvas.drawRightString(right, bottom + 10 * mm, _("Scan to verify, or look up the code"))
-    canvas.setFont(BOLD, 9.5)
+    draw_text(canvas, _("Scan to verify, or look up the code"), right, bottom + 10 * mm, REGULAR, 9, "right")
     canvas.setFillColor(INK)
-    canvas.drawRightString(right, bottom + 5 * mm, certificate.verification_code)
+    draw_text(canvas, certificate.verification_code, right, bottom + 5 * mm, BOLD, 9.5, "right")
 
 
-def _centred(canvas: Canvas, text: str, y: float, font: str, size: float, colour: HexColor, spacing: float = 0) -> None:
+def _spaced(canvas: Canvas, text: str, y: float, font: str, size: float, colour: HexColor, spacing: float) -> None:
+    """A heading of our own, its letters set apart."""
     width = pdfmetrics.stringWidth(text, font, size) + spacing * (len(text) - 1)
     canvas.setFillColor(colour)
     line = canvas.beginText(MIDDLE - width / 2, y)
@@ -114,6 +111,11 @@ def _centred(canvas: Canvas, text: str, y: float, font: str, size: float, colour
     line.setCharSpace(spacing)
     line.textOut(text)
     canvas.drawText(line)
+
+
+def _centred(canvas: Canvas, text: str, y: float, font: str, size: float, colour: HexColor) -> None:
+    canvas.setFillColor(colour)
+    draw_text(canvas, text, MIDDLE, y, font, size, "middle")
 
 
 def _fitted(canvas: Canvas, text: str, y: float, font: str, size: float, colour: HexColor, *, lines: int) -> float:

@@ -15,7 +15,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
 from common.money import written
-from common.pdf import BOLD, ITALIC, REGULAR, broken, register_fonts
+from common.pdf import BOLD, ITALIC, REGULAR, broken, draw_text, register_fonts
 from payments.models import Dispute, Payment, Refund
 from users.services import DELETED
 
@@ -199,9 +199,8 @@ class Sheet:
             self.gap(1.5)
             self._line()
         size *= self.scale
-        self.canvas.setFont(font, size)
         self.canvas.setFillColor(colour)
-        self.canvas.drawRightString(RIGHT, self.y - size, amount)
+        draw_text(self.canvas, amount, RIGHT, self.y - size, font, size, "right")
         self._column(text, LEFT, RIGHT - LEFT - AMOUNTS, font, size / self.scale, colour)
 
     def gap(self, millimetres: float) -> None:
@@ -216,7 +215,6 @@ class Sheet:
     def _column(self, text: str, x: float, width: float, font: str, size: float, colour: HexColor) -> None:
         size *= self.scale
         for line in broken(text, font, size, width):
-            self.canvas.setFont(font, size)
             self.canvas.setFillColor(colour)
-            self.canvas.drawString(x, self.y - size, line)
+            draw_text(self.canvas, line, x, self.y - size, font, size)
             self.y -= size * 1.35
