@@ -120,7 +120,7 @@ class QuizAdmin(LessToDoAdmin):
     @transaction.atomic
     def save_model(self, request: HttpRequest, obj: Quiz, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if change and "is_final" in form.changed_data and not obj.is_final:
+        if change and "is_final" in form.changed_data:
             look_for_completed(obj.course_id)
 
 

@@ -74,6 +74,8 @@ class CourseAdmin(admin.ModelAdmin):
         course = form.instance
         course.publish()
         course.save(update_fields=["published_at"])
+        if change and "completion" in form.changed_data:
+            services.look_for_completed(course.pk)
         changed = form.has_changed() or any(formset.has_changed() for formset in formsets)
         kind = CourseUpdate.Kind.COURSE_CHANGED if change and changed else None
         services.content_changed(course, kind, course.title)

@@ -31,6 +31,7 @@ def held_on(user: User) -> dict[str, Any]:
             "currency",
             "status",
             "certificate_enabled",
+            "completion",
             "sequential",
             "access_days",
             "published_at",

@@ -372,6 +372,7 @@ class CourseCardSerializer(PartialSaveMixin, serializers.ModelSerializer):
             "currency",
             "status",
             "certificate_enabled",
+            "completion",
             "sequential",
             "access_days",
             "published_at",

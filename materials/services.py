@@ -244,7 +244,8 @@ def complete_lesson(*, enrollment: Enrollment, lesson: Lesson) -> None:
 
 
 def look_for_completed(course_id: UUID) -> None:
-    """Has those found who have nothing left to do in the course. Within the transaction of what brought that about."""
+    """Has those found who have nothing left to do in the course, after it began to ask for less or for something else.
+    Within the transaction of that change."""
     CompletionCheck.objects.create(course_id=course_id)
     enqueue("assignments.tasks.complete_finished_enrollments", str(course_id))
 

@@ -144,8 +144,10 @@ class CourseViewSet(viewsets.ModelViewSet):
         course = serializer.instance
         if _changes(serializer):
             with transaction.atomic():
-                services.lock_course(course)
+                before = services.lock_course(course)
                 course = serializer.save()
+                if course.completion != before.completion:
+                    services.look_for_completed(course.pk)
                 course.publish()
                 course.save(update_fields=["published_at"])
                 services.content_changed(course, CourseUpdate.Kind.COURSE_CHANGED, course.title)

@@ -19,6 +19,7 @@ from materials.models import CompletionCheck, Course, Enrollment, Lesson, Lesson
 from users.models import User
 
 KINDS = LESSON, ASSIGNMENT, QUIZ = "lesson", "assignment", "quiz"
+COURSE = "course"  # a row that says, as its title, what completes the course
 LAST = 2_000_000_000  # behind every lesson
 COURSES_ON_DASHBOARD = 10
 ASSIGNMENTS_ON_DASHBOARD = 10
@@ -42,44 +43,57 @@ class Item(NamedTuple):
 @dataclass
 class Progress:
     completed_at: datetime | None
+    completion: str = Course.Completion.EVERYTHING
     total_lessons: int = 0
     completed_lessons: int = 0
-    remaining: list[Item] = field(default_factory=list)  # in the order of the course
+    has_final_quiz: bool = False
+    remaining: list[Item] = field(default_factory=list)  # what completes the course, in its order
+    next_lesson: Item | None = None  # the first that is not completed
 
     @property
     def percent(self) -> int:
-        """Of the lessons; 100 only when all of them are done."""
-        return self.completed_lessons * 100 // self.total_lessons if self.total_lessons else 0
+        """Of the lessons; 100 only when all of them are done. Where the final quiz alone completes the course, 100 once
+        it is completed and never before."""
+        share = self.completed_lessons * 100 // self.total_lessons if self.total_lessons else 0
+        if self.completion != Course.Completion.FINAL_QUIZ:
+            return share
+        return 100 if self.is_finished or self.completed_at is not None else min(share, 99)
 
     @property
     def is_finished(self) -> bool:
-        """Whether all that the course asks for has been done. A course without lessons is not one to finish."""
+        """Whether all that the course asks for has been done. A course without lessons is not one to finish, nor is one
+        that its final quiz completes while it has none."""
+        if self.completion == Course.Completion.FINAL_QUIZ:
+            return self.has_final_quiz and not self.remaining
         return bool(self.total_lessons) and not self.remaining
-
-    @property
-    def next_lesson(self) -> Item | None:
-        return next((item for item in self.remaining if item.kind == LESSON), None)
 
 
 def progress_of(enrollments: Iterable[Enrollment]) -> dict[UUID, Progress]:
     """The progress of each enrollment, by its id; one query, however many there are."""
     wanted = list(enrollments)
     items: dict[UUID, list[Item]] = defaultdict(list)
+    completion: dict[UUID, str] = {}
     done = set()
     for row in _items_and_done(wanted):
         *item, user_id = row
-        if user_id is None:
+        if row[1] == COURSE:
+            completion[row[0]] = row[3]
+        elif user_id is None:
             items[row[0]].append(Item(*item))
         else:
             done.add((user_id, row[2]))
     found = {}
     for enrollment in wanted:
-        progress = Progress(completed_at=enrollment.completed_at)
+        everything = Course.Completion.EVERYTHING
+        progress = Progress(enrollment.completed_at, completion.get(enrollment.course_id, everything))
         for item in sorted(items[enrollment.course_id], key=_place):
             is_done = (enrollment.user_id, item.id) in done
-            progress.total_lessons += item.kind == LESSON
-            progress.completed_lessons += item.kind == LESSON and is_done
-            if not is_done:
+            progress.has_final_quiz |= item.kind == QUIZ
+            if item.kind == LESSON:
+                progress.total_lessons += 1
+                progress.completed_lessons += is_done
+                progress.next_lesson = progress.next_lesson or (None if is_done else item)
+            if not is_done and (progress.completion == everything or item.kind == QUIZ):
                 progress.remaining.append(item)
         found[enrollment.pk] = progress
     return found
@@ -91,8 +105,9 @@ def _place(item: Item) -> tuple[Any, ...]:
 
 
 def _items_and_done(enrollments: list[Enrollment]) -> QuerySet[Any]:
-    """What the courses ask for, as the columns of `Item` and None; and what these people have done of it, with the
-    person in the last column: lessons completed, assignments graded, final quizzes passed."""
+    """What the courses ask for, as the columns of `Item` and None, and for each course how it is completed; and what
+    these people have done of it, with the person in the last column: lessons completed, assignments graded, final
+    quizzes passed."""
     users = {enrollment.user_id for enrollment in enrollments}
     courses = {enrollment.course_id for enrollment in enrollments}
     nobody = Cast(Value(None), UUIDField())
@@ -101,8 +116,8 @@ def _items_and_done(enrollments: list[Enrollment]) -> QuerySet[Any]:
         columns = (F(course), Value(kind, output_field=CharField()), F(item), title, order, who)
         return queryset.order_by().values_list(*columns)
 
-    def asked(queryset: QuerySet[Any], kind: str, course: str, order: Any) -> Any:
-        return rows(queryset, kind, course, "pk", F("title"), order, nobody)
+    def asked(queryset: QuerySet[Any], kind: str, course: str, order: Any, title: str = "title") -> Any:
+        return rows(queryset, kind, course, "pk", F(title), order, nobody)
 
     def done(queryset: QuerySet[Any], kind: str, course: str, item: str, who: str) -> Any:
         return rows(queryset, kind, course, item, Value("", output_field=CharField()), Value(0), F(who))
@@ -113,6 +128,7 @@ def _items_and_done(enrollments: list[Enrollment]) -> QuerySet[Any]:
             Assignment.objects.filter(lesson__course__in=courses), ASSIGNMENT, "lesson__course_id", F("lesson__order")
         ),
         asked(Quiz.objects.filter(course__in=courses, is_final=True), QUIZ, "course_id", Value(LAST)),
+        asked(Course.objects.filter(pk__in=courses), COURSE, "pk", Value(0), title="completion"),
         done(
             LessonCompletion.objects.filter(enrollment__in=enrollments, completed_at__isnull=False),
             LESSON, "lesson__course_id", "lesson_id", "enrollment__user_id",

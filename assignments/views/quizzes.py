@@ -138,7 +138,7 @@ class QuizViewSet(InCourse, viewsets.ModelViewSet):
             quiz = serializer.save()
             if questions is not None:
                 attempts.replace_questions(quiz, questions)
-            if was_final and not quiz.is_final:
+            if was_final != quiz.is_final:
                 look_for_completed(self.course.pk)
             serializer.instance = self.get_queryset().get(pk=quiz.pk)
 

@@ -101,6 +101,10 @@ class Course(EditableRow):
         INTERMEDIATE = "intermediate", _("Intermediate")
         ADVANCED = "advanced", _("Advanced")
 
+    class Completion(models.TextChoices):
+        EVERYTHING = "everything", _("All lessons, all assignments and the final quiz")
+        FINAL_QUIZ = "final_quiz", _("The final quiz alone")
+
     owner = models.ForeignKey(User, models.PROTECT, related_name="courses", verbose_name=_("owner"))
     title = models.CharField(_("title"), max_length=200)
     description = models.TextField(_("description"), max_length=10_000, blank=True)
@@ -116,6 +120,13 @@ class Course(EditableRow):
     currency = models.CharField(_("currency"), max_length=3, default=default_currency)
     status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.PUBLISHED)
     certificate_enabled = models.BooleanField(_("gives a certificate"), default=True)
+    completion = models.CharField(
+        _("what completes it"),
+        max_length=10,
+        choices=Completion.choices,
+        default=Completion.EVERYTHING,
+        help_text=_("Without a final quiz, “the final quiz alone” completes nobody."),
+    )
     sequential = models.BooleanField(_("lessons open one after another"), default=False)
     access_days = models.PositiveIntegerField(
         _("days of access"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(36_500)]

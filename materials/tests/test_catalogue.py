@@ -266,6 +266,7 @@ def test_a_card(api, course, teacher):
         "currency": "RUB",
         "status": "published",
         "certificate_enabled": True,
+        "completion": "everything",
         "sequential": False,
         "access_days": None,
         "lesson_count": 3,

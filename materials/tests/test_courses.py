@@ -49,6 +49,7 @@ def test_a_course_with_everything(client_for, teacher):
         "currency": "usd",
         "status": "draft",
         "certificate_enabled": False,
+        "completion": "final_quiz",
         "sequential": True,
         "access_days": 30,
     }
@@ -274,6 +275,7 @@ WRITABLE = [
     "currency",
     "status",
     "certificate_enabled",
+    "completion",
     "sequential",
     "access_days",
 ]
