@@ -12,37 +12,32 @@ from common.errors import invalid
 from common.mail import validate_plain_address
 from common.schema import problems
 from users import account, keys, services
-from users.models import User
-from users.serializers import PasswordField, check_strength
+from users.fields import PasswordField
+from users.proof import ProofSerializer
+from users.serializers import check_email_is_free, check_strength
 
 # For the schema of whatever asks for a password.
 NO_PASSWORD = problems(_409="no_password: the caller has none yet; they set one by letter (`password/reset/`)")
 
 
-class _AsksForPassword(serializers.Serializer):
+class PasswordChangeSerializer(serializers.Serializer):
+    old_password = PasswordField()
+    new_password = PasswordField()
+
     def run_validation(self, data: Any = empty) -> Any:
         # First of all: nobody is asked to send what they do not have.
         account.check_has_password(self.context["request"].user)
         return super().run_validation(data)
 
-
-class ConfirmPasswordSerializer(_AsksForPassword):
-    """The password of whoever is signed in, once more."""
-
-    password = PasswordField()
-
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        _confirm(self, attrs["password"], "password")
-        return attrs
-
-
-class PasswordChangeSerializer(_AsksForPassword):
-    old_password = PasswordField()
-    new_password = PasswordField()
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        check_strength(attrs["new_password"], self.context["request"].user, attr="new_password")
-        _confirm(self, attrs["old_password"], "old_password")
+        request = self.context["request"]
+        check_strength(attrs["new_password"], request.user, attr="new_password")
+        account.confirm_password(
+            user=request.user,
+            password=attrs["old_password"],
+            address=client_address(request),
+            attr="old_password",
+        )
         return attrs
 
     def save(self) -> None:
@@ -84,17 +79,15 @@ class PasswordResetConfirmSerializer(serializers.Serializer):
             raise dead_link("token")
 
 
-class EmailChangeSerializer(_AsksForPassword):
+class EmailChangeSerializer(ProofSerializer):
     email = serializers.EmailField(write_only=True, max_length=254, validators=[validate_plain_address])
-    password = PasswordField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        # The password first: only registering may tell whether an address is taken without one.
-        _confirm(self, attrs["password"], "password")
+        # The proof has come first: only registering tells whether an address is taken without one.
         user = self.context["request"].user
-        others = User.objects.with_email(attrs["email"]).exclude(pk=user.pk)
-        if attrs["email"] == user.email or others.exists():
+        if attrs["email"] == user.email:
             raise services.taken("email")
+        check_email_is_free(attrs["email"], except_for=user)
         return attrs
 
     def save(self) -> None:
@@ -106,11 +99,6 @@ class EmailVerifySerializer(serializers.Serializer):
 
     def save(self) -> None:
         account.verify_email(key=self.validated_data["key"])
-
-
-def _confirm(serializer: serializers.Serializer, password: str, attr: str) -> None:
-    request = serializer.context["request"]
-    account.confirm_password(user=request.user, password=password, address=client_address(request), attr=attr)
 
 
 def dead_link(attr: str) -> Exception:

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from users import account, account_serializers
 from users.exports import personal_data
+from users.proof import REFUSALS
 
 
 class _ActionView(generics.GenericAPIView):
@@ -56,10 +57,10 @@ class PasswordResetConfirmView(_OpenActionView):
     throttle_scope = "password_reset"
 
 
-@extend_schema(summary="Change my email", responses={204: None, **account_serializers.NO_PASSWORD})
+@extend_schema(summary="Change my email", responses={204: None, **REFUSALS})
 class EmailChangeView(_ActionView):
-    """Takes effect when the letter to the new address is confirmed; the present address is told. A new change, and
-    a new password, take it back."""
+    """Needs fresh proof: `password`, or a sign-in of the last 10 minutes. Takes effect when the letter to the new
+    address is confirmed; the present address is told. A new change, and a new password, take it back."""
 
     serializer_class = account_serializers.EmailChangeSerializer
     # It tells what registering tells, and no oftener.

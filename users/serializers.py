@@ -1,5 +1,6 @@
 """The shapes of people and of what opens the door to them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -11,12 +12,16 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.throttling import ScopedRateThrottle
 
 from common.fields import OptionalBooleanField
 from common.mail import validate_plain_address
 from common.uploads import ImageField
-from users import services, tokens
+from users import account, services, tokens
+from users.fields import PasswordField
 from users.models import User
+from users.proof import require_fresh_proof
 
 
 class UsernameField(serializers.CharField):
@@ -26,13 +31,6 @@ class UsernameField(serializers.CharField):
         validators = User._meta.get_field("username").validators
         super().__init__(**{"required": False, "allow_null": True, "max_length": 30, **kwargs})
         self.validators += validators
-
-
-class PasswordField(serializers.CharField):
-    """As it is typed, spaces around it too."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"write_only": True, "max_length": 128, "trim_whitespace": False, **kwargs})
 
 
 def check_strength(password: str, user: User, *, attr: str) -> None:
@@ -51,6 +49,19 @@ def check_username_is_free(username: str | None, *, except_for: User | None = No
         holders = holders.exclude(pk=except_for.pk)
     if holders.exists():
         raise services.taken("username")
+
+
+def check_email_is_free(email: str, *, except_for: User) -> None:
+    if User.objects.with_email(email).exclude(pk=except_for.pk).exists():
+        raise services.taken("email")
+
+
+def count_as_registering(request: Request, view: Any) -> None:
+    """Raises Throttled after as many as may be registered: a change of the email tells which ones are taken."""
+    view.throttle_scope = "register"
+    throttle = ScopedRateThrottle()
+    if not throttle.allow_request(request, view):
+        view.throttled(request, throttle.wait())
 
 
 @extend_schema_serializer(
@@ -122,6 +133,13 @@ class PublicProfileSerializer(OwnerSerializer):
 class ProfileSerializer(serializers.ModelSerializer):
     """A person as they see themselves, and as staff see them."""
 
+    email = serializers.EmailField(
+        required=False,
+        max_length=254,
+        validators=[validate_plain_address],
+        help_text="Another one begins the change of `/api/auth/email/change/`, which needs fresh proof.",
+    )
+    pending_email = serializers.SerializerMethodField()
     username = UsernameField()
     avatar = ImageField(required=False, allow_null=True)
     is_moderator = serializers.BooleanField(read_only=True)
@@ -132,6 +150,7 @@ class ProfileSerializer(serializers.ModelSerializer):
             "id",
             "email",
             "email_verified_at",
+            "pending_email",
             "username",
             "first_name",
             "last_name",
@@ -148,13 +167,27 @@ class ProfileSerializer(serializers.ModelSerializer):
             "created_at",
             "updated_at",
         )
-        read_only_fields = ("email", "email_verified_at", "role", "is_active", "date_joined", "last_login")
+        read_only_fields = ("email_verified_at", "role", "is_active", "date_joined", "last_login")
+
+    @extend_schema_field({"type": "string", "format": "email", "nullable": True})
+    def get_pending_email(self, user: User) -> str | None:
+        """What the email becomes when it is verified."""
+        return user.pending_email or None
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         check_username_is_free(attrs.get("username"), except_for=self.instance)
+        # A client that sends the whole profile back sends the present address, too, and changes nothing by it.
+        if attrs.get("email") == self.instance.email:
+            del attrs["email"]
+        if "email" in attrs:
+            request, view = self.context["request"], self.context["view"]
+            require_fresh_proof(request)
+            count_as_registering(request, view)
+            check_email_is_free(attrs["email"], except_for=self.instance)
         return attrs
 
     def update(self, instance: User, validated_data: dict[str, Any]) -> User:
+        email = validated_data.pop("email", None)
         replaced = instance.avatar.name if "avatar" in validated_data else ""
         for name, value in validated_data.items():
             setattr(instance, name, value)
@@ -162,6 +195,8 @@ class ProfileSerializer(serializers.ModelSerializer):
         instance.save(update_fields=[*validated_data, "updated_at"])
         if replaced:
             instance.avatar.storage.delete(replaced)
+        if email:
+            account.change_email(user=instance, email=email)
         return instance
 
 
@@ -171,7 +206,7 @@ class AdminProfileSerializer(ProfileSerializer):
     is_active = OptionalBooleanField(required=False)
 
     class Meta(ProfileSerializer.Meta):
-        read_only_fields = ("email", "email_verified_at", "date_joined", "last_login")
+        read_only_fields = ("email_verified_at", "date_joined", "last_login")
 
     def validate_is_active(self, value: bool) -> bool:
         if value and self.instance.deactivation_reason == services.DELETED:
@@ -190,25 +225,34 @@ class AdminProfileSerializer(ProfileSerializer):
 
 class TokenPairSerializer(serializers.Serializer):
     access = serializers.CharField(read_only=True)
-    refresh = serializers.CharField()
+    refresh = serializers.CharField(read_only=True)
+    access_token = serializers.CharField(read_only=True, help_text="The same as `access`, as OAuth 2.0 names it.")
+    token_type = serializers.CharField(read_only=True, help_text="`bearer`")
 
 
 class TokenObtainSerializer(serializers.Serializer):
-    email = serializers.EmailField(write_only=True)
+    email = serializers.EmailField(write_only=True, required=False)
+    username = serializers.EmailField(
+        write_only=True, required=False, help_text="The email, for clients of OAuth 2.0 that name it so."
+    )
     password = PasswordField()
-    access = serializers.CharField(read_only=True)
-    refresh = serializers.CharField(read_only=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        body = getattr(self, "initial_data", None)
+        fields["email"].required = isinstance(body, Mapping) and "username" not in body
+        return fields
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        user = authenticate(self.context["request"], email=attrs["email"], password=attrs["password"])
+        email = attrs.get("email") or attrs["username"]
+        user = authenticate(self.context["request"], email=email, password=attrs["password"])
         if user is None:
             raise tokens.nobody()
         return tokens.log_in(user)
 
 
 class TokenRefreshSerializer(serializers.Serializer):
-    refresh = serializers.CharField()
-    access = serializers.CharField(read_only=True)
+    refresh = serializers.CharField(write_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         return tokens.rotate(attrs["refresh"])
@@ -219,4 +263,4 @@ class TokenVerifySerializer(serializers.Serializer):
 
 
 class LogoutSerializer(serializers.Serializer):
-    refresh = serializers.CharField(write_only=True)
+    refresh = serializers.CharField(write_only=True, required=False)

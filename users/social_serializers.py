@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from common.errors import invalid
 from users.models import SocialAccount
+from users.proof import ProofSerializer
 from users.providers import PROVIDERS
 
 
@@ -44,6 +45,10 @@ class SocialCallbackSerializer(serializers.Serializer):
         if PROVIDERS[self.context["provider"]].needs_device_id and not device_id:
             raise invalid("device_id", "required", _("VK ID does not take a code without its device_id."))
         return {**attrs, "device_id": device_id}
+
+
+class SocialLinkSerializer(ProofSerializer, SocialCallbackSerializer):
+    """The same, by somebody who is signed in and proves it anew."""
 
 
 class SocialAccountSerializer(serializers.ModelSerializer):

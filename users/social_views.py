@@ -18,12 +18,14 @@ from common.ids import UUID_PATTERN
 from common.schema import problems
 from users import providers, social
 from users.models import SocialAccount, User
+from users.proof import FRESH_PROOF, REFUSALS, require_fresh_proof
 from users.providers import Profile
 from users.serializers import TokenPairSerializer
 from users.social_serializers import (
     SocialAccountSerializer,
     SocialBeginningSerializer,
     SocialCallbackSerializer,
+    SocialLinkSerializer,
 )
 
 PROVIDER = OpenApiParameter(
@@ -67,7 +69,8 @@ class _ProviderView(generics.GenericAPIView):
         """Whom the provider has signed in, by what the body says."""
         serializer = self.get_serializer(data=self.request.data)
         serializer.is_valid(raise_exception=True)
-        return providers.complete(self.kwargs["provider"], user=user, **serializer.validated_data)
+        back = {name: serializer.validated_data[name] for name in ("code", "state", "device_id")}
+        return providers.complete(self.kwargs["provider"], user=user, **back)
 
 
 class SocialSignInView(_ProviderView):
@@ -109,6 +112,7 @@ class SocialSignInView(_ProviderView):
 
 
 class SocialLinkView(_ProviderView):
+    serializer_class = SocialLinkSerializer
     permission_classes = (IsAuthenticated,)
 
     @extend_schema(
@@ -117,11 +121,17 @@ class SocialLinkView(_ProviderView):
         responses={
             201: SocialAccountSerializer,
             200: OpenApiResponse(SocialAccountSerializer, description="It was linked before."),
-            **problems(_400=REFUSED, _409="linked_elsewhere: it opens somebody else's account here", _503=AWAY),
+            **problems(
+                _400=REFUSED,
+                _403=FRESH_PROOF,
+                _409="linked_elsewhere: it opens somebody else's account here; `no_password`",
+                _503=AWAY,
+            ),
         },
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Takes the state of a flow that the caller has begun with their access token."""
+        """Takes the state of a flow that the caller has begun with their access token. Needs fresh proof: `password`,
+        or a sign-in of the last 10 minutes."""
         account, is_new = social.link(user=request.user, profile=self.completed(request.user))
         body = SocialAccountSerializer(account).data
         return Response(body, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
@@ -145,10 +155,16 @@ class SocialAccountViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, view
 
     @extend_schema(
         summary="Unlink an account",
-        responses={204: None, **problems(_409="last_way_in: there is no password and no other account to sign in by")},
+        description="Needs fresh proof: `password` in the body, or a sign-in of the last 10 minutes.",
+        responses={
+            204: None,
+            **REFUSALS,
+            **problems(_409="last_way_in: there is no password and no other account to sign in by; `no_password`"),
+        },
     )
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().destroy(request, *args, **kwargs)
 
     def perform_destroy(self, instance: SocialAccount) -> None:
+        require_fresh_proof(self.request)
         social.unlink(account=instance)

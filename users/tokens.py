@@ -1,8 +1,8 @@
 """JWT pairs: issuing, rotating, revoking.
 
-A refresh token carries the id of its family, an access token the user's `token_version`. Rotation replaces the family's
-`current_jti` by one conditional update, so that of many uses of one token exactly one wins; every other is a reuse and
-ends the family.
+Both tokens carry the id of their family, the user's `token_version` and, as `auth_time`, the moment of the sign-in that
+they descend from, which refreshing does not change. Rotation replaces the family's `current_jti` by one conditional
+update, so that of many uses of one token exactly one wins; every other is a reuse and ends the family.
 """
 
 from typing import Any
@@ -19,6 +19,8 @@ from users.models import TokenFamily, User
 
 FAMILY = "family"
 VERSION = "version"
+AUTH_TIME = "auth_time"  # the name that OpenID Connect gives it; seconds since 1970
+TOKEN_TYPE = "bearer"  # noqa: S105 - how a token is sent
 NOBODY = UUID(int=0)
 
 
@@ -34,7 +36,7 @@ def nobody() -> AuthenticationFailed:
 
 
 def issue_pair(user: User) -> dict[str, str]:
-    """`{access, refresh}` of a new family: a login."""
+    """The pair of a new family: a login."""
     refresh = RefreshToken.for_user(user)
     family = TokenFamily.objects.create(
         user=user, current_jti=refresh["jti"], expires_at=datetime_from_epoch(refresh["exp"])
@@ -74,6 +76,11 @@ def revoke(raw: str, *, user: User) -> bool:
     return True
 
 
+def end_sign_in(token: Any) -> None:
+    """Ends the family that an access token belongs to. The token itself works until it expires."""
+    TokenFamily.objects.filter(pk=claimed_id(token.get(FAMILY)), user=claimed_id(token.get("user_id"))).delete()
+
+
 def revoke_all(user: User) -> None:
     """Ends every refresh and access token of the user, at once."""
     user.refuse_access_tokens()
@@ -111,7 +118,10 @@ def claimed_id(value: Any) -> UUID:
 def _pair(refresh: RefreshToken, family: TokenFamily, user: User) -> dict[str, str]:
     refresh[FAMILY] = str(family.pk)
     refresh[VERSION] = user.token_version
-    return {"access": str(refresh.access_token), "refresh": str(refresh)}
+    refresh[AUTH_TIME] = int(family.created_at.timestamp())
+    access = str(refresh.access_token)
+    # Once more by the names of OAuth 2.0 (RFC 6749, 5.1), which general clients look for.
+    return {"access": access, "refresh": str(refresh), "access_token": access, "token_type": TOKEN_TYPE}
 
 
 def _read(kind: type[Token], raw: Any) -> Any:

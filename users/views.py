@@ -17,11 +17,10 @@ from rest_framework.views import APIView
 from common.errors import invalid
 from common.ids import UUID_PATTERN
 from common.registry import counters, dashboards
-from common.schema import problems
 from users import services, tokens
-from users.account_serializers import NO_PASSWORD, ConfirmPasswordSerializer
 from users.models import User
 from users.permissions import IsSelfOrAdmin
+from users.proof import REFUSALS, require_fresh_proof
 from users.serializers import (
     AdminProfileSerializer,
     LogoutSerializer,
@@ -34,7 +33,6 @@ from users.serializers import (
     TokenVerifySerializer,
 )
 
-WRONG_PASSWORD = {**problems(_400="validation_error: the password is missing or wrong"), **NO_PASSWORD}
 ANY_PROFILE = PolymorphicProxySerializer(
     component_name="AnyProfile",
     serializers=[ProfileSerializer, PublicProfileSerializer],
@@ -106,12 +104,14 @@ class TokenVerifyView(_TokenView):
 
 @extend_schema(summary="Log out", request=LogoutSerializer, responses={204: None})
 class LogoutView(APIView):
-    """Ends the sign-in that one of my refresh tokens belongs to."""
+    """Ends the sign-in that one of my refresh tokens belongs to; without one, that of the access token."""
 
     def post(self, request: Request) -> Response:
         serializer = LogoutSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        if not tokens.revoke(serializer.validated_data["refresh"], user=request.user):
+        if "refresh" not in serializer.validated_data:
+            tokens.end_sign_in(request.auth)
+        elif not tokens.revoke(serializer.validated_data["refresh"], user=request.user):
             raise invalid("refresh", "token_not_valid", _("This is not one of your refresh tokens."))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -123,12 +123,6 @@ class LogoutAllView(APIView):
     def post(self, request: Request) -> Response:
         tokens.revoke_all(request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def confirm_password(view: generics.GenericAPIView) -> None:
-    """Asks for the caller's password in the body: a 400 on it unless it is there and right."""
-    body = ConfirmPasswordSerializer(data=view.request.data, context=view.get_serializer_context())
-    body.is_valid(raise_exception=True)
 
 
 @extend_schema_view(
@@ -149,8 +143,9 @@ def confirm_password(view: generics.GenericAPIView) -> None:
     ),
     destroy=extend_schema(
         summary="Delete an account",
-        description='Anonymises it; the books stay. Who deletes their own sends `{"password": …}` in the body.',
-        responses={204: None, **WRONG_PASSWORD},
+        description="Anonymises it; the books stay. One's own needs fresh proof: `password` in the body, or a sign-in "
+        "of the last 10 minutes.",
+        responses={204: None, **REFUSALS},
     ),
 )
 class UserViewSet(
@@ -215,7 +210,7 @@ class UserViewSet(
 
     def perform_destroy(self, instance: User) -> None:
         if instance == self.request.user:
-            confirm_password(self)
+            require_fresh_proof(self.request)
         services.anonymise_user(instance)
 
 
@@ -225,8 +220,9 @@ class UserViewSet(
     patch=extend_schema(summary="Change parts of my profile"),
     delete=extend_schema(
         summary="Delete my account",
-        description='Anonymises it; the books stay. The body is `{"password": …}`.',
-        responses={204: None, **WRONG_PASSWORD},
+        description="Anonymises it; the books stay. Needs fresh proof: `password` in the body, or a sign-in of the "
+        "last 10 minutes.",
+        responses={204: None, **REFUSALS},
     ),
 )
 class MeView(generics.RetrieveUpdateDestroyAPIView):
@@ -239,7 +235,7 @@ class MeView(generics.RetrieveUpdateDestroyAPIView):
         return self.request.user
 
     def perform_destroy(self, instance: User) -> None:
-        confirm_password(self)
+        require_fresh_proof(self.request)
         services.anonymise_user(instance)
 
 

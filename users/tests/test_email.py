@@ -413,7 +413,61 @@ def test_keys_are_stored_nowhere(client, mailoutbox):
     assert {row["in_app"] for row in rows} == {False}
 
 
-@pytest.mark.parametrize("name", ["pending_email", "email", "email_verified_at"])
+@pytest.mark.parametrize("method", ["patch", "put"])
+@pytest.mark.parametrize("path", ["/api/users/me/", "/api/profile/", "own id"])
+def test_change_it_by_the_profile(client, anna, mailoutbox, path, method):
+    path = f"/api/users/{anna.pk}/" if path == "own id" else path
+    response = getattr(client, method)(path, {"email": NEW, "city": "Omsk"})
+
+    assert response.status_code == 200, response.json()
+    body = response.json()
+    assert (body["email"], body["pending_email"], body["city"]) == ("anna@test.io", NEW, "Omsk")
+    (letter,) = letters_to(NEW, mailoutbox)
+    assert len(letters_to("anna@test.io", mailoutbox)) == 1
+    verify(key_in(letter))
+    body = client.get(path).json()
+    assert (body["email"], body["pending_email"]) == (NEW, None)
+
+
+def test_the_present_email_in_the_profile_changes_nothing(client, anna, mailoutbox):
+    change(client)
+
+    response = client.patch("/api/users/me/", {"email": "anna@test.io"})
+
+    assert (response.status_code, response.json()["pending_email"]) == (200, NEW)
+    assert len(letters_to("anna@test.io", mailoutbox)) == 1
+
+
+@pytest.mark.parametrize("email", ["x", "", None, "boris@test.io", "BORIS@test.io"])
+def test_emails_that_the_profile_refuses(client, anna, email):
+    UserFactory(email="boris@test.io")
+
+    response = client.patch("/api/users/me/", {"email": email, "city": "Omsk"})
+
+    assert response.status_code == 400
+    assert errors_of(response)[0][0] == "email"
+    assert state(anna) == ("anna@test.io", None, "")
+    anna.refresh_from_db()
+    assert anna.city == ""
+
+
+def test_the_profile_tells_no_oftener_than_registering(client, monkeypatch):
+    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", {"anon": None, "user": None, "register": "2/min"})
+
+    statuses = [client.patch("/api/users/me/", {"email": f"{number}@test.io"}).status_code for number in range(3)]
+
+    assert statuses == [200, 200, 429]
+    assert client.patch("/api/users/me/", {"city": "Omsk"}).status_code == 200
+
+
+def test_an_admin_begins_the_change_of_another(client_for, anna, mailoutbox):
+    response = client_for("admin").patch(f"/api/users/{anna.pk}/", {"email": NEW})
+
+    assert (response.json()["email"], response.json()["pending_email"]) == ("anna@test.io", NEW)
+    assert len(letters_to(NEW, mailoutbox)) == 1
+
+
+@pytest.mark.parametrize("name", ["pending_email", "email_verified_at"])
 def test_no_other_way_to_change_it(client, anna, name):
     client.patch("/api/users/me/", {name: "2030-01-01T00:00:00Z" if name == "email_verified_at" else NEW})
 

@@ -16,6 +16,7 @@ FULL = {
     "id",
     "email",
     "email_verified_at",
+    "pending_email",
     "username",
     "first_name",
     "last_name",
@@ -291,7 +292,7 @@ def test_who_may_change_a_sleeping_one(client_for, asleep, method, who, status):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [*FORBIDDEN, ("email", "new@test.io"), ("password", "x"), ("role", "admin")]
+    ("field", "value"), [*FORBIDDEN, ("pending_email", "new@test.io"), ("password", "x"), ("role", "admin")]
 )
 @pytest.mark.parametrize("form", ["json", "multipart"])
 @pytest.mark.parametrize("url", [ME, "own id"])
@@ -422,7 +423,8 @@ def test_what_an_admin_leaves_out_stays(client_for, target, method, form):
 
 
 @pytest.mark.parametrize(
-    "field", ["id", "is_superuser", "email", "email_verified_at", "token_version", "date_joined", "password", "groups"]
+    "field",
+    ["id", "is_superuser", "pending_email", "email_verified_at", "token_version", "date_joined", "password", "groups"],
 )
 def test_fields_that_no_admin_forces(client_for, target, field):
     value = dict(FORBIDDEN).get(field, "new@test.io")

@@ -161,7 +161,7 @@ def test_a_new_person(sign_in, provider):
     response = sign_in(provider, uid="777", email="anna@yandex.ru", first_name="Анна", last_name="Иванова")
 
     assert response.status_code == 200, response.json()
-    assert set(response.json()) == {"access", "refresh"}
+    assert set(response.json()) == {"access", "refresh", "access_token", "token_type"}
     profile = me(response.json()).json()
     assert (profile["email"], profile["first_name"], profile["last_name"]) == ("anna@yandex.ru", "Анна", "Иванова")
     assert (profile["role"], profile["username"], profile["is_moderator"]) == ("student", None, False)

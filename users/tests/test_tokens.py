@@ -1,6 +1,7 @@
 import base64
 import json
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import jwt
 import pytest
@@ -71,8 +72,22 @@ def test_log_in(api, anna, email):
     response = api.post(TOKEN, {"email": email, "password": PASSWORD})
 
     assert response.status_code == 200, response.json()
-    assert set(response.json()) == {"access", "refresh"}
+    assert set(response.json()) == {"access", "refresh", "access_token", "token_type"}
     assert get_me(response.json()["access"]).json()["email"] == "anna@test.io"
+
+
+@pytest.mark.parametrize("form", ["json", "multipart", "urlencoded"])
+@pytest.mark.parametrize("name", ["email", "username"])
+def test_log_in_as_clients_of_oauth_do(api, anna, form, name):
+    fields = {"grant_type": "password", name: "Anna@test.io", "password": PASSWORD}
+    if form == "urlencoded":
+        response = api.post(TOKEN, urlencode(fields), content_type="application/x-www-form-urlencoded")
+    else:
+        response = api.post(TOKEN, fields, format=form)
+
+    assert response.status_code == 200, response.json()
+    assert response.json()["token_type"].lower() == "bearer"
+    assert response.json()["access_token"] == response.json()["access"]
 
 
 def test_log_in_counts_as_a_visit(api, anna):
@@ -148,7 +163,8 @@ def test_every_refusal_costs_one_hash(api, anna, asleep, monkeypatch, email):
         ({"email": "anna@test.io", "password": ""}, "password"),
         ({"email": "anna@test.io", "password": "a\x00b"}, "password"),
         ({"email": ["anna@test.io"], "password": {"a": 1}}, "email"),
-        ({"username": "anna@test.io", "password": PASSWORD}, "email"),
+        ({"username": "anna", "password": PASSWORD}, "username"),
+        ({"username": "anna@test.io"}, "password"),
     ],
 )
 def test_incomplete_log_ins(api, anna, body, attr):
@@ -478,12 +494,22 @@ def test_log_out_with_another_persons_token(client):
     assert refresh(other).status_code == 200
 
 
-@pytest.mark.parametrize("body", [{}, {"refresh": ""}, {"refresh": "abc"}, {"refresh": None}])
+@pytest.mark.parametrize("body", [{"refresh": ""}, {"refresh": "abc"}, {"refresh": None}, []])
 def test_log_out_with_no_token(client, body):
     response = client.post(LOGOUT, body)
 
     assert response.status_code == 400
-    assert response.json()["errors"][0]["attr"] == "refresh"
+    assert response.json()["errors"][0]["attr"] == ("refresh" if body else "non_field_errors")
+
+
+@pytest.mark.parametrize("body", [None, {}])
+def test_log_out_without_a_body(client, anna, pair, body):
+    """Of two sign-ins the one whose access token it is ends, also after a refresh, and may end again."""
+    elsewhere = issue_pair(anna)["refresh"]
+    mine = refresh(pair["refresh"]).json()["refresh"]
+
+    assert [client.post(LOGOUT, body).status_code for _ in range(2)] == [204, 204]
+    assert [refresh(mine).status_code, refresh(elsewhere).status_code] == [401, 200]
 
 
 def test_log_out_with_an_access_token_in_the_body(client, pair):

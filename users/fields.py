@@ -1,0 +1,12 @@
+"""Fields of serializers that more than one module needs."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+
+class PasswordField(serializers.CharField):
+    """As it is typed, spaces around it too."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"write_only": True, "max_length": 128, "trim_whitespace": False, **kwargs})
