@@ -3,8 +3,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
-from rest_framework import serializers
 
+from common import serializers
 from common.moments import end_of_day, read_date, start_of_day
 
 

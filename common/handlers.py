@@ -15,7 +15,6 @@ from drf_standardized_errors.handler import ExceptionHandler as BaseExceptionHan
 from drf_standardized_errors.types import Error, ErrorResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
-from rest_framework.serializers import as_serializer_error
 
 from common.errors import (
     PROBLEM_JSON,
@@ -27,6 +26,7 @@ from common.errors import (
     try_again,
 )
 from common.renderers import JSONRenderer
+from common.serializers import as_serializer_error
 
 logger = logging.getLogger(__name__)
 

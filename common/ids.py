@@ -1,5 +1,7 @@
 """Identifiers: UUIDs of version 7 (RFC 9562), so that new rows land at the end of an index."""
 
+import re
+from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -10,3 +12,8 @@ UUID_PATTERN = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9
 
 def new_id() -> UUID:
     return uuid7()
+
+
+def is_id(value: Any) -> bool:
+    """Whether it is an id as clients write one."""
+    return isinstance(value, UUID) or (isinstance(value, str) and re.fullmatch(UUID_PATTERN, value) is not None)

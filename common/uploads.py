@@ -16,9 +16,9 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import FileResponse, Http404
 from django.utils.translation import gettext_lazy as _
 from PIL import Image, ImageOps
-from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from common import serializers
 from common.ids import new_id
 
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}

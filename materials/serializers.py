@@ -8,9 +8,9 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
-from rest_framework import serializers
 from rest_framework.reverse import reverse
 
+from common import serializers
 from common.errors import invalid
 from common.fields import OptionalBooleanField
 from common.ids import UUID_PATTERN

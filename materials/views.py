@@ -18,7 +18,6 @@ from rest_framework.generics import get_object_or_404
 from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAuthenticated, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from common.errors import RuleBroken, invalid
@@ -26,6 +25,7 @@ from common.ids import UUID_PATTERN
 from common.paginators import ListPagination
 from common.registry import authored
 from common.schema import problems
+from common.serializers import Serializer
 from common.uploads import download
 from materials import access, services
 from materials.filters import CourseFilter, LessonFilter, ReviewFilter

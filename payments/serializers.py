@@ -5,10 +5,10 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
-from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.validators import UniqueValidator
 
+from common import serializers
 from common.fields import EndDateTimeField, StartDateTimeField
 from materials.models import Course, Lesson
 from payments.models import Coupon, Payment, Refund, RefundRequest

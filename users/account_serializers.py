@@ -4,9 +4,9 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
-from rest_framework import serializers
 from rest_framework.fields import empty
 
+from common import serializers
 from common.addresses import client_address
 from common.errors import invalid
 from common.mail import validate_plain_address

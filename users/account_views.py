@@ -10,9 +10,9 @@ from rest_framework import generics, status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
+from common.serializers import Serializer
 from users import account, account_serializers
 from users.exports import personal_data
 from users.proof import REFUSALS

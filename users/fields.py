@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rest_framework import serializers
+from common import serializers
 
 
 class PasswordField(serializers.CharField):

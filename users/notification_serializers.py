@@ -2,8 +2,8 @@ from typing import Any
 
 from django.core.validators import URLValidator
 from django.utils.translation import gettext_lazy as _
-from rest_framework import serializers
 
+from common import serializers
 from users.models import Notification, NotificationPreference, User
 from users.notifications import announce
 

@@ -14,12 +14,12 @@ from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.renderers import StaticHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from common.ids import UUID_PATTERN
 from common.paginators import CursorPagination
 from common.renderers import JSONRenderer
+from common.serializers import Serializer
 from users import notifications
 from users.filters import NotificationFilter
 from users.letters import read_unsubscribe_token

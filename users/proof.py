@@ -11,10 +11,10 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.request import Request
 
+from common import serializers
 from common.addresses import client_address
 from common.errors import RuleBroken
 from common.schema import problems

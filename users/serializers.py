@@ -11,10 +11,10 @@ from django.db.models import QuerySet
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.throttling import ScopedRateThrottle
 
+from common import serializers
 from common.fields import OptionalBooleanField
 from common.mail import validate_plain_address
 from common.uploads import ImageField

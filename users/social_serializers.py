@@ -4,8 +4,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
-from rest_framework import serializers
 
+from common import serializers
 from common.errors import invalid
 from users.models import SocialAccount
 from users.proof import ProofSerializer

@@ -10,12 +10,12 @@ from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import ChoiceField, ListSerializer
 from rest_framework.views import APIView
 
 from common.addresses import client_address
 from common.ids import UUID_PATTERN
 from common.schema import problems
+from common.serializers import ChoiceField, ListSerializer
 from users import providers, social
 from users.models import SocialAccount, User
 from users.proof import FRESH_PROOF, REFUSALS, require_fresh_proof

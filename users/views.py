@@ -11,12 +11,12 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import IntegerField, Serializer
 from rest_framework.views import APIView
 
 from common.errors import invalid
 from common.ids import UUID_PATTERN
 from common.registry import counters, dashboards
+from common.serializers import IntegerField, Serializer
 from users import services, tokens
 from users.models import User
 from users.permissions import IsSelfOrAdmin

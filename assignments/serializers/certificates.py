@@ -1,11 +1,11 @@
 """The shapes of certificates."""
 
 from drf_spectacular.utils import extend_schema_field
-from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from assignments.models import Certificate
 from assignments.serializers.fields import NumberField
+from common import serializers
 
 
 class CertificateSerializer(serializers.ModelSerializer):

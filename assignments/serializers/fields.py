@@ -1,7 +1,7 @@
 from decimal import Decimal
 from typing import Any
 
-from rest_framework import serializers
+from common import serializers
 
 
 class NumberField(serializers.DecimalField):

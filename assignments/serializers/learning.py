@@ -4,11 +4,11 @@ import math
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
-from rest_framework import serializers
 
 from assignments.models import Assignment
 from assignments.serializers.certificates import CertificateSerializer
 from assignments.serializers.fields import NumberField, PersonSerializer
+from common import serializers
 from materials.models import Course, Enrollment
 
 
@@ -126,7 +126,9 @@ class GradebookItemSerializer(serializers.Serializer):
 class GradebookRowSerializer(serializers.Serializer):
     student = PersonSerializer()
     scores = serializers.DictField(
-        child=NumberField(allow_null=True), help_text="By the item's id; null where nothing has been graded."
+        read_only=True,
+        child=NumberField(allow_null=True),
+        help_text="By the item's id; null where nothing has been graded.",
     )
     total = NumberField()
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
-from rest_framework import serializers
 
 from assignments.models import Answer, Attempt, Choice, Question, Quiz
 from assignments.serializers.fields import NumberField
 from assignments.services import attempts
+from common import serializers
 from common.errors import invalid
 from common.fields import OptionalBooleanField
 from materials.models import Lesson

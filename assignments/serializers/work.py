@@ -5,11 +5,11 @@ from typing import Any
 from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
-from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from assignments.models import Assignment, Comment, Submission
 from assignments.serializers.fields import NumberField, PersonSerializer
+from common import serializers
 from common.errors import invalid
 from common.fields import EndDateTimeField, OptionalBooleanField
 from common.uploads import DocumentField

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from rest_framework.serializers import ModelSerializer
 
 from assignments.models import Answer, Assignment, Attempt, Certificate, Comment, Question, Quiz, Submission
 from assignments.services import attempts, certificates, progress, submissions
@@ -20,6 +19,7 @@ from assignments.tests.factories import (
     SubmissionFactory,
 )
 from assignments.views import quizzes, work
+from common.serializers import ModelSerializer
 from common.testing.databases import on_postgresql
 from common.testing.threads import at_once
 from materials.models import Enrollment, LessonCompletion

@@ -12,7 +12,6 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 
 from assignments.filters import AttemptFilter, MyAttemptFilter, QuizFilter
 from assignments.models import Attempt, Question, Quiz
@@ -30,6 +29,7 @@ from assignments.views.parents import InCourse, InQuiz, check_own_work, hold, pa
 from common.errors import RuleBroken
 from common.ids import UUID_PATTERN
 from common.schema import problems
+from common.serializers import Serializer
 from materials import access
 from materials.models import Lesson
 from materials.services import look_for_completed

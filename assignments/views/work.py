@@ -12,7 +12,6 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 
 from assignments.filters import MySubmissionFilter, SubmissionFilter
 from assignments.models import Assignment, Comment, Submission
@@ -34,6 +33,7 @@ from assignments.views.parents import (
 )
 from common.ids import UUID_PATTERN
 from common.schema import problems
+from common.serializers import Serializer
 from common.uploads import download
 from materials import access
 from materials.services import look_for_completed

@@ -2,9 +2,9 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
-from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
+from common import serializers
 from common.fields import StartDateTimeField
 from common.uploads import ImageField
 from community import markup

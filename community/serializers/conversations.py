@@ -2,10 +2,10 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
-from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from assignments.serializers.fields import PersonSerializer
+from common import serializers
 from common.errors import invalid
 from common.uploads import DocumentField
 from community.models import Conversation, Message

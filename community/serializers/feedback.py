@@ -2,8 +2,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
-from rest_framework import serializers
 
+from common import serializers
 from common.mail import validate_plain_address
 from community.models import Feedback
 

@@ -14,9 +14,9 @@ from rest_framework import viewsets
 from rest_framework.generics import get_object_or_404
 from rest_framework.permissions import AllowAny, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
+from common.serializers import Serializer
 from community import markup
 from community.filters import PostFilter
 from community.models import Post

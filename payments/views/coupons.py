@@ -11,11 +11,11 @@ from rest_framework.generics import get_object_or_404
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from common.ids import UUID_PATTERN
 from common.schema import problems
+from common.serializers import Serializer
 from materials.models import Course
 from payments.filters import CouponFilter
 from payments.models import Coupon
