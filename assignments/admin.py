@@ -10,7 +10,18 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from assignments.models import Answer, Assignment, Attempt, Certificate, Choice, Comment, Question, Quiz, Submission
+from assignments.models import (
+    Answer,
+    Assignment,
+    Attempt,
+    Certificate,
+    Choice,
+    Comment,
+    Question,
+    Quiz,
+    Submission,
+    SubmissionVersion,
+)
 from assignments.services import attempts, certificates
 from common.admin import ReadOnlyAdmin
 from materials.services import look_for_completed
@@ -51,15 +62,27 @@ class AssignmentAdmin(LessToDoAdmin):
         return obj.lesson.course_id
 
 
+class EarlierVersionInline(admin.TabularInline):
+    model = SubmissionVersion
+    fields = ("version", "text", "file_name", "status", "score", "feedback", "submitted_at", "graded_at", "graded_by")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 @admin.register(Submission)
 class SubmissionAdmin(ReadOnlyAdmin):
-    """Every version of everybody's work. Grading goes over the API, where the student hears of it."""
+    """Everybody's work, with its earlier versions. Grading goes over the API, where the student hears of it."""
 
-    list_display = ("student", "assignment", "version", "is_latest", "status", "score", "submitted_at", "graded_by")
-    list_filter = ("status", "is_latest")
+    list_display = ("student", "assignment", "version", "status", "score", "submitted_at", "graded_by")
+    list_filter = ("status",)
     search_fields = ("student__email", "assignment__title")
     list_select_related = ("student", "assignment", "graded_by")
     date_hierarchy = "submitted_at"
+    inlines = (EarlierVersionInline,)
 
 
 @admin.register(Comment)

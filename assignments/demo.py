@@ -10,7 +10,19 @@ from typing import Any, NamedTuple
 from django.utils import timezone
 
 from assignments import grading
-from assignments.models import Answer, Assignment, Attempt, Certificate, Choice, Comment, Question, Quiz, Submission
+from assignments.models import (
+    WORK_FIELDS,
+    Answer,
+    Assignment,
+    Attempt,
+    Certificate,
+    Choice,
+    Comment,
+    Question,
+    Quiz,
+    Submission,
+    SubmissionVersion,
+)
 from assignments.services.certificates import final_score
 from common.demo import delete_demo_rows, demo_id, demo_rows, other_rows, save_demo_rows
 from materials.models import Course, Enrollment, Lesson, LessonCompletion
@@ -93,7 +105,18 @@ def strangers() -> dict[str, int]:
 
 
 def clear() -> None:
-    for model in (Certificate, Comment, Submission, Assignment, Answer, Attempt, Choice, Question, Quiz):
+    for model in (
+        Certificate,
+        Comment,
+        SubmissionVersion,
+        Submission,
+        Assignment,
+        Answer,
+        Attempt,
+        Choice,
+        Question,
+        Quiz,
+    ):
         delete_demo_rows(model)
 
 
@@ -105,12 +128,14 @@ def load(people: dict[str, User]) -> dict[str, int]:
     )
     assignments = {work: build_assignment(work, now) for work in WORK}
     save_demo_rows(list(assignments.values()), overwrite=True)
-    submissions = [
-        submission
-        for work, assignment in assignments.items()
-        for submission in build_submissions(work, assignment, enrollments, names, now, chance)
-    ]
+    submissions, earlier = [], []
+    for work, assignment in assignments.items():
+        for versions in build_submissions(work, assignment, enrollments, names, now, chance):
+            *replaced, standing = versions
+            submissions.append(standing)
+            earlier += [build_earlier(standing, version) for version in replaced]
     save_demo_rows(submissions)
+    save_demo_rows(earlier)
     for key, written in QUIZZES.items():
         load_quiz(key, written, enrollments, now, chance)
     certificates = [build_certificate(enrollment) for enrollment in enrollments if enrollment.completed_at]
@@ -145,8 +170,9 @@ def build_submissions(
     names: dict[Any, str],
     now: datetime,
     chance: Random,
-) -> Iterator[Submission]:
-    """Those who have completed the lesson have handed something in; for a completed course all of it is graded."""
+) -> Iterator[list[Submission]]:
+    """The versions of each submission. Those who have completed the lesson have handed something in; for a completed
+    course all of it is graded."""
     completions = LessonCompletion.objects.filter(lesson=assignment.lesson, completed_at__isnull=False)
     done = dict(completions.values_list("enrollment_id", "completed_at"))
     for enrollment in sorted(enrollments, key=lambda one: one.pk):
@@ -159,26 +185,38 @@ def build_submissions(
         tries = [(last, first_at)]
         if names[enrollment.user_id] == "student":  # the second try of somebody to look at
             tries = [(statuses.RETURNED, first_at), (statuses.GRADED, first_at + timedelta(hours=4))]
+        versions = []
         for version, (status, moment) in enumerate(tries, start=1):
             is_graded = status == statuses.GRADED
             score = Decimal(chance.randrange(70, 101)) if is_graded else None
             looked_at = moment + timedelta(hours=1) if status != statuses.SUBMITTED else None
-            yield Submission(
-                id=demo_id("submission", str(assignment.pk), names[enrollment.user_id], str(version)),
-                assignment=assignment,
-                student=enrollment.user,
-                version=version,
-                is_latest=version == len(tries),
-                text=chance.choice(TEXTS),
-                status=status,
-                raw_score=score,
-                score=score,
-                feedback=chance.choice(REMARKS) if is_graded else "Проверьте крайние случаи." if looked_at else "",
-                submitted_at=moment,
-                graded_at=looked_at,
-                graded_by=enrollment.course.owner if looked_at else None,
-                created_at=moment,
+            versions.append(
+                Submission(
+                    id=demo_id("submission", str(assignment.pk), names[enrollment.user_id]),
+                    assignment=assignment,
+                    student=enrollment.user,
+                    version=version,
+                    text=chance.choice(TEXTS),
+                    status=status,
+                    raw_score=score,
+                    score=score,
+                    feedback=chance.choice(REMARKS) if is_graded else "Проверьте крайние случаи." if looked_at else "",
+                    submitted_at=moment,
+                    graded_at=looked_at,
+                    graded_by=enrollment.course.owner if looked_at else None,
+                    created_at=first_at,
+                )
             )
+        yield versions
+
+
+def build_earlier(submission: Submission, version: Submission) -> SubmissionVersion:
+    return SubmissionVersion(
+        id=demo_id("version", str(submission.pk), str(version.version)),
+        submission=submission,
+        created_at=version.submitted_at,
+        **{name: getattr(version, name) for name in WORK_FIELDS},
+    )
 
 
 # --- Quizzes ---------------------------------------------------------------------------------------------------------

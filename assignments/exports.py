@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from assignments.models import Answer, Attempt, Certificate, Comment, Submission
+from assignments.models import Answer, Attempt, Certificate, Comment, Submission, SubmissionVersion
 from users.models import User
 
 
@@ -27,6 +27,22 @@ def held_on(user: User) -> dict[str, Any]:
             "graded_at",
             "created_at",
             "updated_at",
+        ),
+        "submission_versions": SubmissionVersion.objects.filter(submission__student=user)
+        .order_by("pk")
+        .values(
+            "submission",
+            "version",
+            "text",
+            "file_name",
+            "status",
+            "raw_score",
+            "late_penalty",
+            "score",
+            "feedback",
+            "submitted_at",
+            "graded_at",
+            "created_at",
         ),
         "attempts": Attempt.objects.filter(student=user)
         .order_by("pk")

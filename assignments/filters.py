@@ -6,11 +6,10 @@ from common.filters import BooleanFilter
 
 class SubmissionFilter(filters.FilterSet):
     student = filters.UUIDFilter(field_name="student_id")
-    is_latest = BooleanFilter()
 
     class Meta:
         model = Submission
-        fields = ("status", "student", "is_latest")
+        fields = ("status", "student")
 
 
 class AttemptFilter(filters.FilterSet):
@@ -42,11 +41,10 @@ class QuizFilter(filters.FilterSet):
 class MySubmissionFilter(filters.FilterSet):
     course = filters.UUIDFilter(field_name="assignment__lesson__course_id")
     assignment = filters.UUIDFilter(field_name="assignment_id")
-    is_latest = BooleanFilter()
 
     class Meta:
         model = Submission
-        fields = ("course", "assignment", "status", "is_latest")
+        fields = ("course", "assignment", "status")
 
 
 class CertificateFilter(filters.FilterSet):

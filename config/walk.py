@@ -225,12 +225,15 @@ class Walk:
         look_again = {"status": "returned", "feedback": "Не хватает Ориона"}
         self.teacher.ask("POST", f"{path}{first['id']}/grade/", look_again)
         second = self.student.ask("PUT", f"{path}{first['id']}/", {"text": "Вот моя карта, с Орионом"})
-        _check(second["version"] == 2, "returned, and handed in again as version 2")
+        _check(second["id"] == first["id"], "returned, and handed in again: the submission keeps its id")
+        _check(second["versions"][0]["text"] == "Вот моя карта", "and its first version is kept")
         too_much = self.teacher.ask("POST", f"{path}{second['id']}/grade/", {"score": 101}, expect=400)
         _check(too_much["errors"][0]["attr"] == "score", "a score over the maximum is refused, naming the field")
-        stale = self.teacher.ask("POST", f"{path}{first['id']}/grade/", {"score": 90}, expect=409)
+        unread = {"score": 90, "version": first["version"]}
+        stale = self.teacher.ask("POST", f"{path}{first['id']}/grade/", unread, expect=409)
         _check(stale["code"] == "stale_version", "a grade for the version that was replaced is refused")
-        graded = self.teacher.ask("POST", f"{path}{second['id']}/grade/", {"score": 90, "feedback": "Отлично"})
+        grade = {"score": 90, "feedback": "Отлично", "version": second["version"]}
+        graded = self.teacher.ask("POST", f"{path}{second['id']}/grade/", grade)
         _check((graded["status"], graded["score"]) == ("graded", 90), "graded: 90 of 100")
 
     def studying(self) -> None:

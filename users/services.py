@@ -133,3 +133,8 @@ def _deactivation_letter(user: User) -> dict[str, str]:
             },
             "url": f"{settings.FRONTEND_URL}/password/reset",
         }
+
+
+def email_of(user: User) -> str | None:
+    """The address that the person is reached at. That of those who left is nobody's."""
+    return None if user.deactivation_reason == DELETED else user.email

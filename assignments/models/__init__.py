@@ -1,8 +1,18 @@
 from assignments.models.certificates import Certificate, CertificateQuerySet
 from assignments.models.quizzes import Answer, Attempt, Choice, Question, Quiz
-from assignments.models.work import Assignment, Comment, Submission
+from assignments.models.work import (
+    LISTED_CHARACTERS,
+    WORK_FIELDS,
+    Assignment,
+    Comment,
+    Submission,
+    SubmissionVersion,
+    Work,
+)
 
 __all__ = [
+    "LISTED_CHARACTERS",
+    "WORK_FIELDS",
     "Answer",
     "Assignment",
     "Attempt",
@@ -13,4 +23,6 @@ __all__ = [
     "Question",
     "Quiz",
     "Submission",
+    "SubmissionVersion",
+    "Work",
 ]

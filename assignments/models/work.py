@@ -1,17 +1,20 @@
 """Work that teachers ask for, what students hand in, and what is said about it."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Left
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from common.models import EditableRow
+from common.models import EditableRow, Row
 from materials.models import Lesson
 from users.models import User
+
+LISTED_CHARACTERS = 500  # of a text, in a list
 
 
 class Assignment(EditableRow):
@@ -46,29 +49,18 @@ class Assignment(EditableRow):
         return self.title
 
 
-class SubmissionQuerySet(models.QuerySet["Submission"]):
-    def standing(self) -> "SubmissionQuerySet":
-        """Of each person's versions the one that counts."""
-        return self.filter(is_latest=True)
-
-    def graded(self) -> "SubmissionQuerySet":
-        """Latest versions with a final score."""
-        return self.standing().filter(status=Submission.Status.GRADED)
+class WorkStatus(models.TextChoices):
+    SUBMITTED = "submitted", _("Submitted")
+    GRADED = "graded", _("Graded")
+    RETURNED = "returned", _("Returned")
 
 
-class Submission(EditableRow):
-    """One version of what a student hands in. A later version never touches an earlier one, nor its grade."""
+class Work(models.Model):
+    """What one version of a submission holds: its content, and what the teacher has made of it."""
 
-    class Status(models.TextChoices):
-        SUBMITTED = "submitted", _("Submitted")
-        GRADED = "graded", _("Graded")
-        RETURNED = "returned", _("Returned")
+    Status = WorkStatus
 
-    # PROTECT: what people have handed in, and their grades, are not swept away with a lesson or a course.
-    assignment = models.ForeignKey(Assignment, models.PROTECT, related_name="submissions", verbose_name=_("assignment"))
-    student = models.ForeignKey(User, models.PROTECT, related_name="submissions", verbose_name=_("student"))
     version = models.PositiveIntegerField(_("version"), default=1)
-    is_latest = models.BooleanField(_("latest version"), default=True)
     text = models.TextField(_("text"), max_length=100_000, blank=True)
     file = models.FileField(_("file"), upload_to="private/submissions", blank=True)
     file_name = models.CharField(_("name of the file"), max_length=255, blank=True)
@@ -80,8 +72,37 @@ class Submission(EditableRow):
     submitted_at = models.DateTimeField(_("submitted at"), default=timezone.now)
     graded_at = models.DateTimeField(_("graded at"), null=True, blank=True)
     graded_by = models.ForeignKey(
-        User, models.PROTECT, null=True, blank=True, related_name="graded_submissions", verbose_name=_("graded by")
+        User, models.PROTECT, null=True, blank=True, related_name="graded_%(class)ss", verbose_name=_("graded by")
     )
+
+    class Meta:
+        abstract = True
+
+
+# The columns of a version, the file among them.
+WORK_FIELDS = tuple(field.name for field in Work._meta.fields)
+
+
+class WorkQuerySet(models.QuerySet[Any]):
+    def for_listing(self) -> Self:
+        """With `text_start` and `feedback_start` instead of the texts, of which lists show no more."""
+        starts = {f"{name}_start": Left(name, LISTED_CHARACTERS + 1) for name in ("text", "feedback")}
+        return self.defer("text", "feedback").annotate(**starts)
+
+
+class SubmissionQuerySet(WorkQuerySet):
+    def graded(self) -> "SubmissionQuerySet":
+        """Those whose latest version has a final score."""
+        return self.filter(status=Submission.Status.GRADED)
+
+
+class Submission(Work, EditableRow):
+    """What a student hands in for an assignment: one row, with one id, however often it changes. It holds the latest
+    version, the one that counts; `earlier` holds those before it, with their grades."""
+
+    # PROTECT: what people have handed in, and their grades, are not swept away with a lesson or a course.
+    assignment = models.ForeignKey(Assignment, models.PROTECT, related_name="submissions", verbose_name=_("assignment"))
+    student = models.ForeignKey(User, models.PROTECT, related_name="submissions", verbose_name=_("student"))
 
     objects = SubmissionQuerySet.as_manager()
 
@@ -90,12 +111,7 @@ class Submission(EditableRow):
         verbose_name_plural = _("submissions")
         ordering = ("-submitted_at", "-id")
         constraints = [
-            models.UniqueConstraint(
-                fields=["assignment", "student", "version"], name="assignments_submission_version_once"
-            ),
-            models.UniqueConstraint(
-                fields=["assignment", "student"], condition=Q(is_latest=True), name="assignments_submission_one_latest"
-            ),
+            models.UniqueConstraint(fields=["assignment", "student"], name="assignments_submission_one_a_student"),
             models.CheckConstraint(
                 condition=Q(score__isnull=True) | Q(score__gte=0, raw_score__isnull=False),
                 name="assignments_submission_score_not_negative",
@@ -111,6 +127,30 @@ class Submission(EditableRow):
 
     def __str__(self) -> str:
         return f"{self.student_id}: {self.assignment_id} v{self.version}"
+
+    @property
+    def versions(self) -> list[Work]:
+        """All of them, the first one first."""
+        return [*self.earlier.all(), self]
+
+
+class SubmissionVersion(Work, Row):
+    """A version that another has replaced, as it was then, with its grade. It never changes any more."""
+
+    submission = models.ForeignKey(Submission, models.CASCADE, related_name="earlier", verbose_name=_("submission"))
+
+    objects = WorkQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("earlier version of a submission")
+        verbose_name_plural = _("earlier versions of submissions")
+        ordering = ("version",)
+        constraints = [
+            models.UniqueConstraint(fields=["submission", "version"], name="assignments_earlier_version_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.submission_id} v{self.version}"
 
 
 class Comment(EditableRow):

@@ -1,7 +1,12 @@
 from decimal import Decimal
 from typing import Any
 
+from drf_spectacular.utils import PolymorphicProxySerializer
+
 from common import serializers
+from materials.models import Course
+from users.models import User
+from users.services import email_of
 
 
 class NumberField(serializers.DecimalField):
@@ -23,3 +28,27 @@ class PersonSerializer(serializers.Serializer):
     first_name = serializers.CharField(read_only=True)
     avatar = serializers.ImageField(read_only=True, allow_null=True)
     role = serializers.CharField(read_only=True)
+
+
+class StudentSerializer(PersonSerializer):
+    """A student as whoever manages the course sees them: nobody can teach people who have no names."""
+
+    last_name = serializers.CharField(read_only=True)
+    email = serializers.SerializerMethodField(help_text="Null for those who have left.")
+
+    def get_email(self, student: User) -> str | None:
+        return email_of(student)
+
+
+ANY_STUDENT = PolymorphicProxySerializer(
+    component_name="AnyStudent",
+    serializers=[StudentSerializer, PersonSerializer],
+    resource_type_field_name=None,
+)
+
+
+def shown_student(student: User, course: Course, context: dict[str, Any]) -> dict[str, Any]:
+    """A student of the course as the caller may see them: `StudentSerializer` for its owner, moderators and admins,
+    and for everyone else what a public profile tells."""
+    shape = StudentSerializer if course.is_managed_by(context["request"].user) else PersonSerializer
+    return shape(student, context=context).data

@@ -4,11 +4,19 @@ from typing import Any
 
 from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework.reverse import reverse
 
-from assignments.models import Assignment, Comment, Submission
-from assignments.serializers.fields import NumberField, PersonSerializer
+from assignments.models import (
+    LISTED_CHARACTERS,
+    WORK_FIELDS,
+    Assignment,
+    Comment,
+    Submission,
+    SubmissionVersion,
+    Work,
+)
+from assignments.serializers.fields import ANY_STUDENT, NumberField, PersonSerializer, shown_student
 from common import serializers
 from common.errors import invalid
 from common.fields import EndDateTimeField, OptionalBooleanField
@@ -61,25 +69,83 @@ class AssignmentSerializer(PartialSaveMixin, serializers.ModelSerializer):
         return value
 
 
-class SubmissionSerializer(serializers.ModelSerializer):
+class LongTextField(serializers.CharField):
+    """A text; in a list its beginning, as far as the query has brought it along (`for_listing`)."""
+
+    def get_attribute(self, instance: Any) -> Any:
+        start = getattr(instance, f"{self.field_name}_start", None)
+        if start is None:
+            return super().get_attribute(instance)
+        return start if len(start) <= LISTED_CHARACTERS else f"{start[:LISTED_CHARACTERS]}…"
+
+
+class VersionSerializer(serializers.ModelSerializer):
     """One version of somebody's work. `score` is `raw_score` less `late_penalty`; null until it is graded."""
 
-    text = serializers.CharField(max_length=100_000, required=False, allow_blank=True, trim_whitespace=False)
-    file = DocumentField(required=False, allow_null=True)
-    student = PersonSerializer(read_only=True)
+    text = LongTextField(read_only=True)
+    file = serializers.SerializerMethodField()
     raw_score = NumberField(read_only=True, allow_null=True)
     late_penalty = NumberField(read_only=True)
     score = NumberField(read_only=True, allow_null=True)
+    feedback = LongTextField(read_only=True)
+
+    class Meta:
+        model = SubmissionVersion
+        fields = WORK_FIELDS
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.URLField(allow_null=True))
+    def get_file(self, version: Work) -> str | None:
+        return file_link(version, self.context, f"?version={version.version}")
+
+
+def file_link(version: Work, context: dict[str, Any], query: str = "") -> str | None:
+    """Where the file of a version is given out: it has no address of its own."""
+    if not version.file:
+        return None
+    submission = getattr(version, "submission", version)
+    lesson = submission.assignment.lesson
+    kwargs = {
+        "course_pk": lesson.course_id,
+        "lesson_pk": lesson.pk,
+        "assignment_pk": submission.assignment_id,
+        "pk": submission.pk,
+    }
+    return reverse("submission-file", kwargs=kwargs, request=context["request"]) + query
+
+
+class MySubmissionSerializer(serializers.ModelSerializer):
+    """Somebody's work, as its latest version stands, with the titles of what it belongs to."""
+
+    text = LongTextField(max_length=100_000, required=False, allow_blank=True, trim_whitespace=False)
+    file = DocumentField(required=False, allow_null=True)
+    student = serializers.SerializerMethodField()
+    raw_score = NumberField(read_only=True, allow_null=True)
+    late_penalty = NumberField(read_only=True)
+    score = NumberField(read_only=True, allow_null=True)
+    feedback = LongTextField(read_only=True)
+    assignment_title = serializers.CharField(source="assignment.title", read_only=True)
+    due_at = serializers.DateTimeField(source="assignment.due_at", read_only=True, allow_null=True)
     max_score = serializers.IntegerField(source="assignment.max_score", read_only=True)
+    lesson = serializers.UUIDField(source="assignment.lesson_id", read_only=True)
+    lesson_title = serializers.CharField(source="assignment.lesson.title", read_only=True)
+    course = serializers.UUIDField(source="assignment.lesson.course_id", read_only=True)
+    course_title = serializers.CharField(source="assignment.lesson.course.title", read_only=True)
 
     class Meta:
         model = Submission
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "assignment",
+            "assignment_title",
+            "due_at",
+            "max_score",
+            "lesson",
+            "lesson_title",
+            "course",
+            "course_title",
             "student",
             "version",
-            "is_latest",
             "text",
             "file",
             "file_name",
@@ -87,7 +153,6 @@ class SubmissionSerializer(serializers.ModelSerializer):
             "raw_score",
             "late_penalty",
             "score",
-            "max_score",
             "feedback",
             "submitted_at",
             "graded_at",
@@ -95,10 +160,25 @@ class SubmissionSerializer(serializers.ModelSerializer):
             "created_at",
             "updated_at",
         )
-        read_only_fields = (
-            "assignment", "version", "is_latest", "file_name", "status", "feedback", "submitted_at", "graded_at",
-            "graded_by",
+        read_only_fields: tuple[str, ...] = (
+            "assignment", "version", "file_name", "status", "submitted_at", "graded_at", "graded_by",
         )  # fmt: skip
+
+    @extend_schema_field(ANY_STUDENT)
+    def get_student(self, submission: Submission) -> Any:
+        return shown_student(submission.student, submission.assignment.lesson.course, self.context)
+
+    def to_representation(self, submission: Submission) -> dict[str, Any]:
+        return {**super().to_representation(submission), "file": file_link(submission, self.context)}
+
+
+class SubmissionSerializer(MySubmissionSerializer):
+    """The same with all its versions, the first one first. The last of them is the one that counts."""
+
+    versions = VersionSerializer(many=True, read_only=True)
+
+    class Meta(MySubmissionSerializer.Meta):
+        fields = (*MySubmissionSerializer.Meta.fields, "versions")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """The content of a version, as the services take it: text, file and file_name."""
@@ -108,28 +188,15 @@ class SubmissionSerializer(serializers.ModelSerializer):
             raise invalid("text", "required", _("Send a text, a file or both."))
         return {"text": text, "file": file or "", "file_name": file.original_name if file else ""}
 
-    def to_representation(self, submission: Submission) -> dict[str, Any]:
-        data = super().to_representation(submission)
-        data["file"] = self._link(submission) if submission.file else None
-        return data
-
-    def _link(self, submission: Submission) -> str:
-        """Where the file is given out: it has no address of its own."""
-        lesson = submission.assignment.lesson
-        kwargs = {
-            "course_pk": lesson.course_id,
-            "lesson_pk": lesson.pk,
-            "assignment_pk": submission.assignment_id,
-            "pk": submission.pk,
-        }
-        return reverse("submission-file", kwargs=kwargs, request=self.context["request"])
-
 
 class GradeSerializer(serializers.Serializer):
     score = NumberField(min_value=0, max_digits=7, required=False, allow_null=True, help_text="Needed to grade.")
     feedback = serializers.CharField(max_length=20_000, required=False, allow_blank=True, default="")
     status = serializers.ChoiceField(
         choices=[Submission.Status.GRADED, Submission.Status.RETURNED], default=Submission.Status.GRADED
+    )
+    version = serializers.IntegerField(
+        required=False, min_value=1, help_text="The version that has been read; without it, whichever is the latest."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -139,10 +206,18 @@ class GradeSerializer(serializers.Serializer):
 
 
 class CommentSerializer(PartialSaveMixin, serializers.ModelSerializer):
-    author = PersonSerializer(read_only=True)
+    author = serializers.SerializerMethodField()
     text = serializers.CharField(max_length=5000)
 
     class Meta:
         model = Comment
         fields = ("id", "author", "text", "lesson", "assignment", "submission", "created_at", "updated_at")
         read_only_fields = ("lesson", "assignment", "submission")
+
+    @extend_schema_field(ANY_STUDENT)
+    def get_author(self, comment: Comment) -> Any:
+        """Under their own work, students have names for their teachers."""
+        submission = self.context.get("submission")
+        if submission is not None and submission.student_id == comment.author_id:
+            return shown_student(comment.author, submission.assignment.lesson.course, self.context)
+        return PersonSerializer(comment.author, context=self.context).data

@@ -1,1 +1,2 @@
-"""Rules over several rows. Locks are taken in one order everywhere: submission or attempt, then enrollment."""
+"""Rules over several rows. Locks are taken in one order everywhere: submission or attempt, its assignment,
+then enrollment."""

@@ -224,14 +224,15 @@ def dashboard(user: User) -> dict[str, Any]:
     )
     enrollments = list(active)
     progress = progress_of(enrollments)
-    handed_in = Submission.objects.standing().filter(student=user).exclude(status=Submission.Status.RETURNED)
+    handed_in = Submission.objects.filter(student=user).exclude(status=Submission.Status.RETURNED)
     due = (
         Assignment.objects.filter(lesson__course__in=user.enrollments.open_at(now).values("course"), due_at__gt=now)
         .exclude(pk__in=handed_in.values("assignment"))
         .select_related("lesson__course")
         .order_by("due_at", "id")[:ASSIGNMENTS_ON_DASHBOARD]
     )
-    latest = Certificate.objects.filter(student=user, status=Certificate.Status.ISSUED).order_by("-issued_at", "-id")
+    valid = Certificate.objects.filter(student=user, status=Certificate.Status.ISSUED)
+    latest = valid.select_related("course", "student").order_by("-issued_at", "-id")
     return {
         "courses_in_progress": [
             {

@@ -1,5 +1,6 @@
-"""Handing work in, and grading it. A version is never changed once it has been replaced or graded."""
+"""Handing work in, and grading it. A version that has been replaced never changes any more."""
 
+import json
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -7,11 +8,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.http import Http404
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
 from assignments import grading
-from assignments.models import Assignment, Comment, Submission
+from assignments.models import WORK_FIELDS, Assignment, Comment, Submission, SubmissionVersion
 from assignments.services import progress
 from common.errors import RuleBroken, invalid
 from materials.models import Enrollment
@@ -19,17 +21,20 @@ from users.models import Notification, User
 from users.services import notify
 
 Status = Submission.Status
+# All versions of a submission are read at once: they are bounded together.
+MAX_VERSIONS = 50
+MAX_BYTES_OF_TEXTS = 1_400_000
 DUE_SOON = timedelta(hours=24)
 REMINDERS_PER_BATCH = 500
 
 
 def submit(*, student: User, assignment: Assignment, **content: Any) -> Submission:
-    """The first version. Raises 403 `deadline_passed`, or 409 `already_submitted` while one stands.
+    """The first version. Raises 403 `deadline_passed`, or 409 `already_submitted` where there is one.
 
     `content` is text, file and file_name.
     """
     _check_deadline(assignment)
-    if Submission.objects.standing().filter(assignment=assignment, student=student).exists():
+    if Submission.objects.filter(assignment=assignment, student=student).exists():
         raise _already_submitted()
     try:
         with transaction.atomic():
@@ -40,45 +45,58 @@ def submit(*, student: User, assignment: Assignment, **content: Any) -> Submissi
 
 @transaction.atomic
 def resubmit(*, submission: Submission, **content: Any) -> Submission:
-    """The next version, from here on the one that counts. Before grading, or when the work has been returned.
+    """The next version, from here on the one that counts; the one before is kept beside it. Before grading, or when the
+    work has been returned.
 
-    Raises 409 `stale_version` or `already_graded`, 403 `resubmissions_not_allowed` or `deadline_passed`.
+    Raises 409 `already_graded` or `too_many_versions`, 403 `resubmissions_not_allowed` or `deadline_passed`.
     """
-    current = _lock_latest(submission)
+    current = _lock(submission)
     if current.status == Status.GRADED:
         raise _already_graded()
     if current.status != Status.RETURNED:  # whoever is asked to do it again may do so, whatever the date
         _check_may_change(current)
         _check_deadline(current.assignment)
-    Submission.objects.filter(pk=current.pk).update(is_latest=False, updated_at=timezone.now())
-    return Submission.objects.create(
-        assignment=current.assignment, student_id=current.student_id, version=current.version + 1, **content
-    )
+    _check_room(current, content["text"])
+    SubmissionVersion.objects.create(submission=current, **{name: getattr(current, name) for name in WORK_FIELDS})
+    # The assignment, the student and the id are all that a version has in common with the one before it.
+    fresh = Submission(version=current.version + 1, **content)
+    for name in WORK_FIELDS:
+        setattr(current, name, getattr(fresh, name))
+    current.save(update_fields=[*WORK_FIELDS, "updated_at"])
+    return current
 
 
 @transaction.atomic
 def withdraw(*, submission: Submission) -> None:
-    """Takes back a version that nobody has graded; an earlier one, if there is any, counts again."""
-    current = _lock_latest(submission)
-    if current.status != Status.SUBMITTED:
+    """Takes the work back as if it had never been handed in. Only while the teacher has looked at none of its versions:
+    what they have said about one is theirs."""
+    current = _lock(submission)
+    versions = current.versions
+    if any(version.status != Status.SUBMITTED for version in versions):
         raise _already_graded()
     _check_may_change(current)
-    if current.file.name:
-        transaction.on_commit(partial(current.file.storage.delete, current.file.name))
+    for version in versions:
+        if version.file.name:
+            transaction.on_commit(partial(version.file.storage.delete, version.file.name))
     current.delete()
-    Submission.objects.filter(
-        assignment=current.assignment_id, student=current.student_id, version=current.version - 1
-    ).update(is_latest=True, updated_at=timezone.now())
 
 
 @transaction.atomic
 def grade(
-    *, submission: Submission, teacher: User, status: str, score: Decimal | None = None, feedback: str = ""
+    *,
+    submission: Submission,
+    teacher: User,
+    status: str,
+    score: Decimal | None = None,
+    feedback: str = "",
+    version: int | None = None,
 ) -> Submission:
-    """Scores the version, or returns it to be done again, and tells its student. 409 `stale_version` if a newer one has
-    come in the meantime: the grade would be for what the teacher has not read."""
-    current = _lock_latest(submission)
+    """Scores the latest version, or returns it to be done again, and tells its student. `version` is the one that the
+    teacher has read: 409 `stale_version` if another stands by now."""
+    current = _lock(submission, with_assignment=True)
     assignment = current.assignment
+    if version is not None and version != current.version:
+        raise RuleBroken("stale_version", _("There is a newer version of this work. Read that one first."))
     if score is not None and score > assignment.max_score:
         raise invalid("score", "max_value", _("The highest score is %(max)s.") % {"max": assignment.max_score})
     current.status = status
@@ -100,15 +118,25 @@ def grade(
     return current
 
 
-def _lock_latest(submission: Submission) -> Submission:
-    """The version as it is now, and nobody else's to change until the transaction ends."""
-    locked = Submission.objects.select_for_update(of=("self",)).select_related(
-        "assignment__lesson__course__owner", "student"
+def _lock(submission: Submission, *, with_assignment: bool = False) -> Submission:
+    """The submission as it is now, and nobody else's to change until the transaction ends; with its assignment, which
+    then nobody changes either. 404 if it has just been taken back."""
+    locked = Submission.objects.select_for_update(
+        of=("self", "assignment") if with_assignment else ("self",), no_key=True
     )
-    current = locked.filter(pk=submission.pk).first()
-    if current is None or not current.is_latest:
-        raise RuleBroken("stale_version", _("There is a newer version of this work. Open that one."))
+    current = locked.select_related("assignment__lesson__course__owner", "student").filter(pk=submission.pk).first()
+    if current is None:
+        raise Http404
     return current
+
+
+def _check_room(submission: Submission, text: str) -> None:
+    """What a student hands in, and the teacher reads, fits one answer."""
+    versions = submission.versions
+    texts = [text, *(said for version in versions for said in (version.text, version.feedback))]
+    size = sum(len(json.dumps(said, ensure_ascii=False).encode()) for said in texts)
+    if len(versions) >= MAX_VERSIONS or size > MAX_BYTES_OF_TEXTS:
+        raise RuleBroken("too_many_versions", _("This work has been changed too often."))
 
 
 def _check_may_change(submission: Submission) -> None:
@@ -121,14 +149,8 @@ def _check_may_change(submission: Submission) -> None:
 def _came_at(submission: Submission) -> datetime:
     """The moment that lateness counts from. Work that the teacher has returned is as late as it was then: the time it
     takes to do it again is not the student's fault."""
-    returned = Submission.objects.filter(
-        assignment=submission.assignment_id,
-        student=submission.student_id,
-        version__lt=submission.version,
-        status=Status.RETURNED,
-    )
-    first = returned.order_by("version").values_list("submitted_at", flat=True).first()
-    return first or submission.submitted_at
+    returned = (version for version in submission.earlier.all() if version.status == Status.RETURNED)
+    return next((version.submitted_at for version in returned), submission.submitted_at)
 
 
 def _check_deadline(assignment: Assignment) -> None:
@@ -205,7 +227,7 @@ def remind_due() -> int:
     soon = Assignment.objects.filter(due_at__gt=now, due_at__lte=now + DUE_SOON).select_related("lesson__course")
     written = 0
     for assignment in soon.order_by("due_at"):
-        done = Submission.objects.filter(assignment=assignment, is_latest=True).exclude(status=Status.RETURNED)
+        done = Submission.objects.filter(assignment=assignment).exclude(status=Status.RETURNED)
         waiting = (
             Enrollment.objects.open_at(now)
             .filter(course=assignment.lesson.course_id, user__is_active=True)

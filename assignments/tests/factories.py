@@ -4,7 +4,17 @@ from decimal import Decimal
 import factory
 from django.utils import timezone
 
-from assignments.models import Assignment, Attempt, Certificate, Choice, Comment, Question, Quiz, Submission
+from assignments.models import (
+    Assignment,
+    Attempt,
+    Certificate,
+    Choice,
+    Comment,
+    Question,
+    Quiz,
+    Submission,
+    SubmissionVersion,
+)
 from materials.tests.factories import CourseFactory, LessonFactory
 from users.tests.factories import UserFactory
 
@@ -31,6 +41,16 @@ class SubmissionFactory(factory.django.DjangoModelFactory):
     assignment = factory.SubFactory(AssignmentFactory)
     student = factory.SubFactory(UserFactory)
     text = "My work"
+
+
+class SubmissionVersionFactory(factory.django.DjangoModelFactory):
+    """A version that another has replaced."""
+
+    class Meta:
+        model = SubmissionVersion
+
+    submission = factory.SubFactory(SubmissionFactory, version=2)
+    text = "My first work"
 
 
 class CommentFactory(factory.django.DjangoModelFactory):

@@ -125,6 +125,7 @@ def test_a_comment(client_for, url, target, targets, enrolled):
     }
 
 
+@pytest.mark.parametrize("target", ["lesson", "assignment"])
 def test_authors_show_no_more_than_their_public_profile(client_for, url, target, comment):
     shown = client_for("teacher").get(url(target, comment)).json()
 
@@ -153,13 +154,13 @@ def test_another_student_reaches_no_comment_on_a_submission(client_for, course, 
     assert Comment.objects.get().text == "Said"
 
 
-def test_each_version_has_its_own_comments(client_for, url, submission):
+def test_comments_stay_when_the_work_is_handed_in_again(client_for, url, submission):
     CommentFactory(submission=submission)
-    type(submission).objects.update(is_latest=False)
-    second = SubmissionFactory(assignment=submission.assignment, student=submission.student, version=2)
+    client = client_for("enrolled")
 
-    assert client_for("enrolled").get(url("submission")).json()["count"] == 1
-    assert client_for("enrolled").get(url("submission", submission=second.pk)).json()["count"] == 0
+    client.put(url("submission").removesuffix("comments/"), {"text": "Second"})
+
+    assert client.get(url("submission")).json()["count"] == 1
 
 
 def test_a_preview_is_open_to_comments(client_for, course, url):

@@ -183,7 +183,7 @@ def test_work_that_was_returned_is_as_late_as_it_was_then(client, client_for, co
 
     second = client.put(f"{url}{first.pk}/", {"text": "Better"}).json()
 
-    graded = client_for("teacher").post(f"{url}{second['id']}/grade/", {"score": 80}).json()
+    graded = client_for("teacher").post(f"{url}{second['id']}/grade/", {"score": 80, "version": 2}).json()
     assert (graded["late_penalty"], graded["score"]) == (0, 80)
 
 

@@ -7,7 +7,17 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from assignments.models import Answer, Assignment, Attempt, Certificate, Comment, Question, Quiz, Submission
+from assignments.models import (
+    Answer,
+    Assignment,
+    Attempt,
+    Certificate,
+    Comment,
+    Question,
+    Quiz,
+    Submission,
+    SubmissionVersion,
+)
 from assignments.services import attempts, certificates, progress, submissions
 from assignments.tasks import close_expired_attempts, complete_finished_enrollments, remind_due_assignments
 from assignments.tests.factories import (
@@ -338,58 +348,58 @@ def test_handing_in(clients, assignment, enrolled, all_meet):
     assert Submission.objects.count() == 1
 
 
-def check_versions(assignment, student):
-    """Numbered without a gap; the last one alone counts, and none that was graded has been replaced."""
-    versions = list(Submission.objects.filter(assignment=assignment, student=student).order_by("version"))
-    assert [submission.version for submission in versions] == list(range(1, len(versions) + 1))
-    assert [submission.is_latest for submission in versions] == [False] * (len(versions) - 1) + [True]
-    assert "graded" not in {submission.status for submission in versions[:-1]}
+def check_versions(submission, texts):
+    """Numbered without a gap, each text once, and none that was graded has been replaced."""
+    versions = Submission.objects.get(pk=submission.pk).versions
+    assert [version.version for version in versions] == list(range(1, len(versions) + 1))
+    assert sorted(version.text for version in versions) == sorted(texts)
+    assert "graded" not in {version.status for version in versions[:-1]}
     return versions
 
 
 def test_handing_in_again(clients, assignment, enrolled, all_meet):
-    """The version's lock: one replaces it, the others hear that it has been replaced."""
-    all_meet(submissions, "_lock_latest")
-    first = SubmissionFactory(assignment=assignment, student=enrolled)
+    """The submission's lock: each is a version, and none is lost."""
+    all_meet(submissions, "_lock")
+    first = SubmissionFactory(assignment=assignment, student=enrolled, text="first")
     each = clients(enrolled)
     url = f"{submissions_url(assignment)}{first.pk}/"
 
     answers = at_once(TIMES, lambda number: each[number].put(url, {"text": str(number)}))
 
-    assert statuses(answers) == {200: 1, 409: TIMES - 1}
-    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"stale_version"}
-    assert len(check_versions(assignment, enrolled)) == 2
+    assert statuses(answers) == {200: TIMES}
+    assert {answer.json()["id"] for answer in answers} == {str(first.pk)}
+    check_versions(first, ["first", *map(str, range(TIMES))])
 
 
 def test_grading_while_the_work_is_handed_in_again(clients, assignment, enrolled, teacher, all_meet):
-    """The version's lock: it is graded, and stays, or it is replaced, and the grade is refused."""
-    all_meet(submissions, "_lock_latest")
-    first = SubmissionFactory(assignment=assignment, student=enrolled)
+    """The submission's lock: it is graded, and stays, or it is replaced, and the grade of what was read is refused."""
+    all_meet(submissions, "_lock")
+    first = SubmissionFactory(assignment=assignment, student=enrolled, text="first")
     each = clients(enrolled, teacher)
     url = f"{submissions_url(assignment)}{first.pk}/"
 
     def call(number):
         if number % 2:
-            return each[number].post(f"{url}grade/", {"score": number})
+            return each[number].post(f"{url}grade/", {"score": number, "version": 1})
         return each[number].put(url, {"text": str(number)})
 
     answers = at_once(TIMES, call)
 
     again, grades = statuses(answers[::2]), statuses(answers[1::2])
-    versions = check_versions(assignment, enrolled)
-    if len(versions) == 1:
-        assert (again, grades) == ({409: TIMES // 2}, {200: TIMES // 2})
-        assert versions[0].status == "graded"
+    if again == {409: TIMES // 2}:
+        assert grades == {200: TIMES // 2}
+        assert check_versions(first, ["first"])[0].status == "graded"
         assert told(enrolled, "submission_graded") == TIMES // 2
     else:
-        assert (again, grades) == ({200: 1, 409: TIMES // 2 - 1}, {409: TIMES // 2})
-        assert [submission.status for submission in versions] == ["submitted", "submitted"]
+        assert (again, grades) == ({200: TIMES // 2}, {409: TIMES // 2})
+        versions = check_versions(first, ["first", *map(str, range(0, TIMES, 2))])
+        assert {version.status for version in versions} == {"submitted"}
         assert told(enrolled, "submission_graded") == 0
 
 
 def test_grading_while_the_work_is_taken_back(clients, assignment, enrolled, teacher, all_meet):
-    """The version's lock: a grade is not given to what is gone, and what has one does not go."""
-    all_meet(submissions, "_lock_latest")
+    """The submission's lock: a grade is not given to what is gone, and what has one does not go."""
+    all_meet(submissions, "_lock")
     first = SubmissionFactory(assignment=assignment, student=enrolled)
     each = clients(enrolled, teacher)
     url = f"{submissions_url(assignment)}{first.pk}/"
@@ -405,25 +415,45 @@ def test_grading_while_the_work_is_taken_back(clients, assignment, enrolled, tea
         assert Submission.objects.get().status == "graded"
     else:
         assert back[204] == 1
-        assert set(back) | set(grades) <= {204, 404, 409}
+        assert set(back) | set(grades) <= {204, 404}
         assert told(enrolled, "submission_graded") == 0
 
 
-def test_taking_the_second_version_back(clients, assignment, enrolled, all_meet):
-    """It is replaced, or the first one counts again: once."""
-    all_meet(submissions, "_lock_latest")
-    SubmissionFactory(assignment=assignment, student=enrolled, is_latest=False, status="returned")
-    second = SubmissionFactory(assignment=assignment, student=enrolled, version=2)
+def test_taking_back_what_is_handed_in_again(clients, assignment, enrolled, all_meet):
+    """The submission's lock: all of it goes, once."""
+    all_meet(submissions, "_lock")
+    first = SubmissionFactory(assignment=assignment, student=enrolled)
     each = clients(enrolled)
-    url = f"{submissions_url(assignment)}{second.pk}/"
+    url = f"{submissions_url(assignment)}{first.pk}/"
 
     answers = at_once(
         TIMES, lambda number: each[number].delete(url) if number % 2 else each[number].put(url, {"text": "More"})
     )
 
-    assert set(statuses(answers)) <= {200, 204, 404, 409}
-    assert statuses(answers)[200] + statuses(answers)[204] == 1
-    assert len(check_versions(assignment, enrolled)) == (3 if statuses(answers)[200] else 1)
+    assert set(statuses(answers)) <= {200, 204, 404}
+    assert statuses(answers)[204] == 1
+    assert not Submission.objects.exists()
+    assert not SubmissionVersion.objects.exists()
+
+
+def test_grading_while_the_highest_score_is_lowered(clients, assignment, enrolled, teacher, all_meet):
+    """The assignment's lock, which both take: no score is over the highest."""
+    all_meet(submissions, "_lock")
+    work = SubmissionFactory(assignment=assignment, student=enrolled)
+    graders, changer = clients(teacher), clients(teacher)[0]
+    url = submissions_url(assignment)
+
+    def call(number):
+        if number < TIMES:
+            return graders[number].post(f"{url}{work.pk}/grade/", {"score": 90})
+        return changer.patch(url.removesuffix("submissions/"), {"max_score": 50})
+
+    answers = at_once(TIMES + 1, call)
+
+    work.refresh_from_db()
+    assignment.refresh_from_db()
+    assert set(statuses(answers)) <= {200, 400}
+    assert work.raw_score is None or work.raw_score <= assignment.max_score
 
 
 def test_deleting_an_assignment_while_work_is_handed_in(clients, assignment, enrolled, teacher):

@@ -3,9 +3,9 @@
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpResponseBase
-from drf_spectacular.utils import OpenApiTypes, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema, extend_schema_view
 from rest_framework import generics, mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
@@ -14,12 +14,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from assignments.filters import MySubmissionFilter, SubmissionFilter
-from assignments.models import Assignment, Comment, Submission
+from assignments.models import Assignment, Comment, Submission, SubmissionVersion
 from assignments.permissions import MayChangeComment, MayManage, MayTeach
 from assignments.serializers.work import (
     AssignmentSerializer,
     CommentSerializer,
     GradeSerializer,
+    MySubmissionSerializer,
     SubmissionSerializer,
 )
 from assignments.services import submissions
@@ -96,15 +97,15 @@ SUBMITTING = problems(
 )
 RESUBMITTING = problems(
     _403="deadline_passed: It is too late; `resubmissions_not_allowed`: it is handed in once.",
-    _409="already_graded: It stays as it is; `stale_version`: a newer one has replaced it.",
+    _409="already_graded: The teacher has looked at it; `too_many_versions`: it has been changed too often.",
 )
 
 
 @extend_schema_view(
     list=extend_schema(
         summary="Submissions",
-        description="One's own versions, newest first; all of them for the course's teacher. Readable even when access "
-        "to the course has expired.",
+        description="One's own; everybody's, newest first, for the course's teacher. Long texts are cut here, and "
+        "whole in each submission. Readable even when access to the course has expired.",
         parameters=IN_ASSIGNMENT,
     ),
     create=extend_schema(
@@ -113,20 +114,20 @@ RESUBMITTING = problems(
     retrieve=extend_schema(summary="Open a submission", parameters=IN_ASSIGNMENT),
     update=extend_schema(
         summary="Hand it in again",
-        description="Before grading, or when it has been returned. Answers with the new version, which has an id of "
-        "its own; earlier versions and their grades stay as they were.",
+        description="Before grading, or when it has been returned. It keeps its id and becomes the next version; "
+        "earlier versions and their grades stay as they were, in `versions`.",
         parameters=IN_ASSIGNMENT,
         responses={200: SubmissionSerializer, **RESUBMITTING},
     ),
     destroy=extend_schema(
         summary="Take a submission back",
-        description="Before grading.",
+        description="With all its versions, as long as none of them has been graded or returned.",
         parameters=IN_ASSIGNMENT,
         responses={204: None, **RESUBMITTING},
     ),
 )
 class SubmissionViewSet(InAssignment, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
-    """What students hand in. Each version is a submission of its own; the latest one counts."""
+    """What students hand in: one submission a student, with all its versions. The latest of them counts."""
 
     queryset = Submission.objects.all()
     serializer_class = SubmissionSerializer
@@ -138,7 +139,12 @@ class SubmissionViewSet(InAssignment, mixins.ListModelMixin, mixins.RetrieveMode
 
     def get_queryset(self) -> QuerySet[Submission]:
         user = self.request.user
-        found = Submission.objects.filter(assignment=self.assignment).select_related("assignment__lesson", "student")
+        found = Submission.objects.filter(assignment=self.assignment).select_related(
+            "assignment__lesson__course", "student"
+        )
+        if self.action == "list":
+            earlier = SubmissionVersion.objects.for_listing()
+            found = found.for_listing().prefetch_related(Prefetch("earlier", earlier))
         if self.course.is_managed_by(user):
             return found
         mine = found.filter(student=user)
@@ -185,7 +191,7 @@ class SubmissionViewSet(InAssignment, mixins.ListModelMixin, mixins.RetrieveMode
         request=GradeSerializer,
         responses={
             200: SubmissionSerializer,
-            **problems(_409="stale_version: A newer version has come in the meantime; read that one."),
+            **problems(_409="stale_version: Another version than the one in `version` stands by now; read that one."),
         },
     )
     @action(detail=True, methods=["post"], permission_classes=[IsAuthenticated])
@@ -200,13 +206,20 @@ class SubmissionViewSet(InAssignment, mixins.ListModelMixin, mixins.RetrieveMode
 
     @extend_schema(
         summary="Download a submission's file",
-        parameters=IN_ASSIGNMENT,
+        parameters=[
+            *IN_ASSIGNMENT,
+            OpenApiParameter("version", OpenApiTypes.INT, description="Of an earlier version; else of the latest."),
+        ],
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
     )
     @action(detail=True, url_path="file")
     def file(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         submission = self.get_object()
-        return download(submission.file, submission.file_name)
+        number = request.query_params.get("version", str(submission.version))
+        version = next((one for one in submission.versions if str(one.version) == number), None)
+        if version is None:
+            raise Http404
+        return download(version.file, version.file_name)
 
 
 @extend_schema_view(get=extend_schema(summary="My submissions"))
@@ -214,14 +227,14 @@ class MySubmissionsView(generics.ListAPIView):
     """What the caller has handed in, in all courses, newest first, with its grades; also where access has run out."""
 
     queryset = Submission.objects.all()
-    serializer_class = SubmissionSerializer
+    serializer_class = MySubmissionSerializer
     filterset_class = MySubmissionFilter
     ordering_fields = ("submitted_at",)
     ordering = ("-submitted_at",)
 
     def get_queryset(self) -> QuerySet[Submission]:
         mine = Submission.objects.filter(student=self.request.user)
-        return mine.select_related("assignment__lesson", "student")
+        return mine.for_listing().select_related("assignment__lesson__course", "student")
 
 
 # --- Comments --------------------------------------------------------------------------------------------------------
@@ -295,3 +308,7 @@ class SubmissionCommentViewSet(InSubmission, CommentViewSet):
             if self.submission.student_id != user.pk:
                 raise Http404
         return {"submission": self.submission}
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        context = super().get_serializer_context()
+        return context if getattr(self, "swagger_fake_view", False) else {**context, "submission": self.submission}
