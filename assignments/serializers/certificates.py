@@ -1,16 +1,19 @@
 """The shapes of certificates."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.reverse import reverse
 
 from assignments.models import Certificate
-from assignments.serializers.fields import NumberField
+from assignments.serializers.fields import ANY_STUDENT, NumberField, shown_student
 from common import serializers
 
 
 class CertificateSerializer(serializers.ModelSerializer):
     """A certificate for its student, its teacher and staff. Names and titles are as they were when it was issued."""
 
+    student_profile = serializers.SerializerMethodField()
     score = NumberField(read_only=True, allow_null=True, help_text="Percent.")
     verification_url = serializers.CharField(read_only=True)
     pdf_url = serializers.SerializerMethodField()
@@ -20,6 +23,7 @@ class CertificateSerializer(serializers.ModelSerializer):
         fields = (
             "id",
             "student",
+            "student_profile",
             "course",
             "number",
             "verification_code",
@@ -37,6 +41,11 @@ class CertificateSerializer(serializers.ModelSerializer):
             "updated_at",
         )
         read_only_fields = fields
+
+    @extend_schema_field(ANY_STUDENT)
+    def get_student_profile(self, certificate: Certificate) -> Any:
+        """The student as they are now, while `student_name` says what they were called then."""
+        return shown_student(certificate.student, certificate.course, self.context)
 
     @extend_schema_field(serializers.URLField())
     def get_pdf_url(self, certificate: Certificate) -> str:

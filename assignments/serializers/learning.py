@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 
 from assignments.models import Assignment
 from assignments.serializers.certificates import CertificateSerializer
-from assignments.serializers.fields import NumberField, PersonSerializer
+from assignments.serializers.fields import NumberField, StudentSerializer
 from common import serializers
 from materials.models import Course, Enrollment
 
@@ -100,7 +100,7 @@ class MyCourseSerializer(serializers.ModelSerializer):
 class CourseStudentSerializer(serializers.ModelSerializer):
     """A student of one's course."""
 
-    student = PersonSerializer(source="user", read_only=True)
+    student = StudentSerializer(source="user", read_only=True)
     status = serializers.ChoiceField(choices=Enrollment.Status.choices, source="current_status", read_only=True)
     progress = serializers.SerializerMethodField()
 
@@ -124,7 +124,7 @@ class GradebookItemSerializer(serializers.Serializer):
 
 
 class GradebookRowSerializer(serializers.Serializer):
-    student = PersonSerializer()
+    student = StudentSerializer()
     scores = serializers.DictField(
         read_only=True,
         child=NumberField(allow_null=True),

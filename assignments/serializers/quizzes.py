@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 
 from assignments.models import Answer, Attempt, Choice, Question, Quiz
-from assignments.serializers.fields import NumberField
+from assignments.serializers.fields import ANY_STUDENT, NumberField, shown_student
 from assignments.services import attempts
 from common import serializers
 from common.errors import invalid
@@ -303,8 +303,16 @@ class MarkedAnswerSerializer(SavedAnswerSerializer):
 
 
 class AttemptBriefSerializer(serializers.ModelSerializer):
-    """An attempt in a history. Scores are null until it is submitted."""
+    """An attempt in a history, with the titles of what it belongs to. Scores are null until it is submitted."""
 
+    quiz_title = serializers.CharField(source="quiz.title", read_only=True)
+    is_final = serializers.BooleanField(source="quiz.is_final", read_only=True)
+    passing_score = NumberField(source="quiz.passing_score", read_only=True)
+    lesson = serializers.UUIDField(source="quiz.lesson_id", read_only=True, allow_null=True)
+    lesson_title = serializers.CharField(source="quiz.lesson.title", read_only=True, allow_null=True, default=None)
+    course = serializers.UUIDField(source="quiz.course_id", read_only=True)
+    course_title = serializers.CharField(source="quiz.course.title", read_only=True)
+    student_profile = serializers.SerializerMethodField()
     points = NumberField(read_only=True, allow_null=True)
     max_points = NumberField(read_only=True)
     score = NumberField(read_only=True, allow_null=True, help_text="Percent.")
@@ -314,7 +322,15 @@ class AttemptBriefSerializer(serializers.ModelSerializer):
         fields = (
             "id",
             "quiz",
+            "quiz_title",
+            "is_final",
+            "passing_score",
+            "lesson",
+            "lesson_title",
+            "course",
+            "course_title",
             "student",
+            "student_profile",
             "number",
             "state",
             "started_at",
@@ -326,6 +342,10 @@ class AttemptBriefSerializer(serializers.ModelSerializer):
             "passed",
         )
         read_only_fields = fields
+
+    @extend_schema_field(ANY_STUDENT)
+    def get_student_profile(self, attempt: Attempt) -> Any:
+        return shown_student(attempt.student, attempt.quiz.course, self.context)
 
 
 class AttemptSerializer(AttemptBriefSerializer):

@@ -14,6 +14,7 @@ from assignments.models import Answer, Assignment, Attempt, Quiz, Submission
 from common.sheets import BOM, csv_line
 from materials.models import Course, Enrollment, Lesson, LessonCompletion
 from users.models import User
+from users.services import email_of
 
 ASSIGNMENT, QUIZ = "assignment", "quiz"
 QUIZ_MAX_SCORE = 100  # quizzes are scored in percent
@@ -81,14 +82,24 @@ def gradebook_rows(course: Course, people: Iterable[User], *, everybody: bool = 
 def gradebook_csv(course: Course) -> Iterator[str]:
     """The whole gradebook, a line at a time. Texts that a spreadsheet would take for formulas are made harmless."""
     items = gradebook_items(course)
-    head = [_("Student"), _("Id"), *(item.title for item in items), _("Total"), _("Out of")]
+    head = [
+        _("First name"),
+        _("Last name"),
+        _("Email"),
+        _("Id"),
+        *(item.title for item in items),
+        _("Total"),
+        _("Out of"),
+    ]
     yield BOM + csv_line(head)
-    everyone = [enrollment.user for enrollment in students(course).order_by("user__first_name", "pk")]
+    in_order = students(course).order_by("user__last_name", "user__first_name", "pk")
+    everyone = [enrollment.user for enrollment in in_order]
     out_of = sum(item.max_score for item in items)
     for row in gradebook_rows(course, everyone, everybody=True):
         scores = [row.scores.get(item.id, "") for item in items]
-        name = row.student.first_name or row.student.username or ""
-        yield csv_line([name, row.student.pk, *scores, row.total, out_of])
+        student = row.student
+        names = [student.first_name or student.username or "", student.last_name, email_of(student) or ""]
+        yield csv_line([*names, student.pk, *scores, row.total, out_of])
 
 
 # --- Analytics -------------------------------------------------------------------------------------------------------

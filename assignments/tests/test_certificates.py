@@ -65,6 +65,15 @@ def test_the_teacher_gives_a_certificate(client_for, course, enrolled, teacher):
     assert response.json() == {
         "id": str(certificate.pk),
         "student": str(enrolled.pk),
+        "student_profile": {
+            "id": str(enrolled.pk),
+            "username": None,
+            "first_name": "Илья",
+            "last_name": "Морозов",
+            "email": "enrolled@test.io",
+            "avatar": None,
+            "role": "student",
+        },
         "course": str(course.pk),
         "number": certificate.number,
         "verification_code": certificate.verification_code,

@@ -78,7 +78,7 @@ class CertificateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, views
     ordering = ("-issued_at",)
 
     def get_queryset(self) -> QuerySet[Certificate]:
-        return Certificate.objects.visible_to(self.request.user).select_related("course")
+        return Certificate.objects.visible_to(self.request.user).select_related("course", "student")
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         serializer = CertificateIssueSerializer(data=request.data)

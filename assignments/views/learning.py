@@ -131,7 +131,7 @@ class CourseStudentsView(InCourse, generics.ListAPIView):
     queryset = Enrollment.objects.all()
     serializer_class = CourseStudentSerializer
     permission_classes = (IsAuthenticated, MayTeach)
-    search_fields = ("user__first_name", "user__username")
+    search_fields = ("user__first_name", "user__last_name", "user__username", "user__email")
     ordering_fields = ("created_at",)
     ordering = ("-created_at",)
 

@@ -158,6 +158,11 @@ def for_reading(quizzes: QuerySet[Quiz], user: Any) -> QuerySet[Quiz]:
     )
 
 
+def with_titles(attempts: QuerySet[Attempt]) -> QuerySet[Attempt]:
+    """With all that an attempt is shown with, in the same query."""
+    return attempts.select_related("quiz__course", "quiz__lesson", "student")
+
+
 @extend_schema_view(get=extend_schema(summary="My attempts"))
 class MyAttemptsView(generics.ListAPIView):
     """The caller's attempts in all courses, newest first, whether these are still open to them or not."""
@@ -169,7 +174,7 @@ class MyAttemptsView(generics.ListAPIView):
     ordering = ("-started_at",)
 
     def get_queryset(self) -> QuerySet[Attempt]:
-        return Attempt.objects.filter(student=self.request.user)
+        return with_titles(Attempt.objects.filter(student=self.request.user))
 
 
 CLOSED = problems(
@@ -221,9 +226,9 @@ class AttemptViewSet(InQuiz, mixins.ListModelMixin, mixins.RetrieveModelMixin, v
         return context
 
     def get_queryset(self) -> QuerySet[Attempt]:
-        found = Attempt.objects.filter(quiz=self.quiz)
+        found = with_titles(Attempt.objects.filter(quiz=self.quiz))
         if self.action != "list":
-            found = found.select_related("quiz").prefetch_related("answers")
+            found = found.prefetch_related("answers")
         if self.course.is_managed_by(self.request.user):
             return found
         mine = found.filter(student=self.request.user)
@@ -238,6 +243,7 @@ class AttemptViewSet(InQuiz, mixins.ListModelMixin, mixins.RetrieveModelMixin, v
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         check_quiz_open(self, self.quiz)
         attempt, is_new = attempts.start_attempt(student=request.user, quiz=self.quiz)
+        attempt.quiz, attempt.student = self.quiz, request.user  # found already
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(self.get_serializer(attempt).data, status=code)
 
