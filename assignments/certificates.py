@@ -110,6 +110,7 @@ def _spaced(canvas: Canvas, text: str, y: float, font: str, size: float, colour:
     line.setFont(font, size)
     line.setCharSpace(spacing)
     line.textOut(text)
+    line.setCharSpace(0)  # it would hold for all texts that follow
     canvas.drawText(line)
 
 
