@@ -1,6 +1,7 @@
 """What the admin pages of every app share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any
 
 from django import forms
@@ -16,6 +17,7 @@ from rest_framework.exceptions import APIException
 
 from common.errors import texts_of
 from common.handlers import known_problem
+from common.money import format_money
 from common.writing import lock_row, save_fields
 
 # What services and the database refuse, and a person is told rather than a page that broke.
@@ -55,6 +57,17 @@ class AddressesAreInput:
             if field.name in initial and not _takes(field, initial[field.name]):
                 del initial[field.name]
         return initial
+
+
+def money_column(amount: str, currency: str = "currency") -> Callable[[Model], str]:
+    """A column of a list that shows an amount in its currency; `currency` may lead over related rows by dots."""
+
+    @admin.display(description=_("amount") if amount == "amount" else _("price"), ordering=amount)
+    def column(row: Model) -> str:
+        value = attrgetter(amount)(row)
+        return "" if value is None else format_money(value, attrgetter(currency)(row))
+
+    return column
 
 
 def _takes(field: Any, value: Any) -> bool:

@@ -48,10 +48,12 @@ def minimum_charge(currency: str) -> Decimal:
     return Decimal(settings.MINIMUM_CHARGES.get(currency, "0"))
 
 
-def written(amount: Decimal, currency: str) -> str:
-    """For people, in their language, with the currency's own decimals: 4,990.00 RUB, 500 JPY."""
+def format_money(amount: Decimal, currency: str) -> str:
+    """The one way in which people read an amount, in their language and with the currency's own decimals: 4,990.00 RUB,
+    −500 JPY."""
     decimals = 0 if currency.upper() in ZERO_CENTS else exponent(currency)
-    return f"{number_format(amount, decimals, force_grouping=True)}\N{NO-BREAK SPACE}{currency}"
+    number = number_format(amount, decimals, force_grouping=True).replace("-", "\N{MINUS SIGN}")
+    return f"{number}\N{NO-BREAK SPACE}{currency.upper()}"
 
 
 def check_in_currency(amount: Decimal, currency: str, *, attr: str) -> int:
@@ -70,13 +72,10 @@ def check_price(amount: Decimal, currency: str, *, attr: str = "price") -> None:
         return
     minor = check_in_currency(amount, currency, attr=attr)
     if minor > LARGEST_CHARGE:
-        text = _("The highest price is %(maximum)s %(currency)s.")
-        raise invalid(
-            attr,
-            "above_maximum",
-            text % {"maximum": from_minor_units(LARGEST_CHARGE, currency), "currency": currency},
-        )
+        text = _("The highest price is %(maximum)s.")
+        maximum = format_money(from_minor_units(LARGEST_CHARGE, currency), currency)
+        raise invalid(attr, "above_maximum", text % {"maximum": maximum})
     minimum = minimum_charge(currency)
     if amount < minimum:
-        text = _("The least price over zero is %(minimum)s %(currency)s.")
-        raise invalid(attr, "below_minimum", text % {"minimum": minimum, "currency": currency})
+        text = _("The least price over zero is %(minimum)s.")
+        raise invalid(attr, "below_minimum", text % {"minimum": format_money(minimum, currency)})

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from common.admin import ReadOnlyAdmin
+from common.admin import ReadOnlyAdmin, money_column
 from materials import services
 from materials.models import (
     Attachment,
@@ -50,8 +50,7 @@ class CourseAdmin(admin.ModelAdmin):
         "owner",
         "category",
         "status",
-        "price",
-        "currency",
+        money_column("price"),
         "lesson_count",
         "enrollment_count",
         "rating_average",
@@ -106,7 +105,15 @@ class AttachmentInline(admin.TabularInline):
 
 @admin.register(Lesson)
 class LessonAdmin(admin.ModelAdmin):
-    list_display = ("title", "course", "order", "is_preview", "price", "duration_seconds", "updated_at")
+    list_display = (
+        "title",
+        "course",
+        "order",
+        "is_preview",
+        money_column("price", "course.currency"),
+        "duration_seconds",
+        "updated_at",
+    )
     list_filter = ("is_preview",)
     search_fields = ("title", "course__title")
     list_select_related = ("course",)

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from common.admin import ReadOnlyAdmin
+from common.admin import ReadOnlyAdmin, money_column
 from common.errors import RuleBroken
 from common.pdf import pdf_response
 from payments import gateway
@@ -63,7 +63,7 @@ class WithPaper(ReadOnlyAdmin):
 class PaymentAdmin(WithPaper):
     """The books. Nothing is edited here: a payment changes by what Stripe says, or by an action."""
 
-    list_display = ("payment_date", "user", "status", "amount", "currency", "payment_method", "title")
+    list_display = ("payment_date", "user", "status", money_column("amount"), "payment_method", "title")
     list_filter = ("status", "payment_method", "currency")
     search_fields = ("user__email", "title", "receipt_number", "stripe_session_id", "stripe_payment_intent_id")
     list_select_related = ("user",)
@@ -136,16 +136,14 @@ class RefundRequestAdmin(ReadOnlyAdmin):
 
 @admin.register(Refund)
 class RefundAdmin(WithPaper):
-    list_display = ("created_at", "payment", "amount", "currency", "reason", "status", "credit_note_number")
+    list_display = (
+        "created_at", "payment", money_column("amount", "payment.currency"), "reason", "status", "credit_note_number",
+    )  # fmt: skip
     list_filter = ("status", "reason")
     search_fields = ("payment__user__email", "payment__title", "credit_note_number", "stripe_refund_id")
     list_select_related = ("payment",)
     date_hierarchy = "created_at"
     paper_related = ("payment__user", "payment__coupon")
-
-    @admin.display(description=_("currency"))
-    def currency(self, refund: Refund) -> str:
-        return refund.payment.currency
 
     def print_paper(self, row: Refund) -> Paper:
         return books.credit_note(row)
@@ -153,7 +151,7 @@ class RefundAdmin(WithPaper):
 
 @admin.register(Dispute)
 class DisputeAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "payment", "amount", "status", "closed_at")
+    list_display = ("created_at", "payment", money_column("amount", "payment.currency"), "status", "closed_at")
     list_filter = ("status",)
     search_fields = ("payment__user__email", "payment__title", "stripe_dispute_id")
     list_select_related = ("payment",)
@@ -203,7 +201,7 @@ class CouponForm(forms.ModelForm):
 class CouponAdmin(admin.ModelAdmin):
     form = CouponForm
     list_display = (
-        "code", "percent", "amount", "currency", "valid_from", "valid_until", "uses", "max_uses", "max_uses_per_user",
+        "code", "percent", money_column("amount"), "valid_from", "valid_until", "uses", "max_uses", "max_uses_per_user",
     )  # fmt: skip
     search_fields = ("code",)
     autocomplete_fields = ("courses",)

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from common.demo import DemoError, delete_demo_rows, demo_id, demo_rows, other_rows, save_demo_rows
-from common.money import round_half_up
+from common.money import format_money, round_half_up
 from materials.models import Course, Enrollment, Lesson, LessonAccess
 from payments.models import Coupon, Dispute, NumberSeries, Payment, Refund, RefundRequest, item_field
 from payments.services.settling import CREDIT_NOTES, RECEIPTS, draw_number
@@ -257,6 +257,10 @@ def _numbered() -> dict[str, QuerySet[Any, str]]:
     }
 
 
+def _received(payment: Payment) -> str:
+    return f"Мы получили {format_money(payment.amount, payment.currency)} за «{payment.title}». Доступ открыт."
+
+
 def tell(user: User, payments: list[Payment]) -> None:
     """The notifications that the user got for what they bought."""
     save_demo_rows(
@@ -266,7 +270,7 @@ def tell(user: User, payments: list[Payment]) -> None:
                 recipient=user,
                 kind=Notification.Kind.PAYMENT_SUCCEEDED,
                 subject=f"Оплата получена: «{payment.title}»",
-                message=f"Мы получили {payment.amount} {payment.currency} за «{payment.title}». Доступ открыт.",
+                message=_received(payment),
                 url=f"{settings.FRONTEND_URL}/courses/{payment.paid_course_id}",
                 is_read=True,
                 read_at=payment.payment_date + timedelta(hours=5),

@@ -14,7 +14,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
-from common.money import written
+from common.money import format_money
 from common.pdf import BOLD, ITALIC, REGULAR, broken, draw_text, register_fonts
 from payments.models import Dispute, Payment, Refund
 from users.services import DELETED
@@ -123,7 +123,7 @@ def _draw_what_became_of_it(sheet: "Sheet", payment: Payment, refunds: list[Refu
             sheet.amount(_("%(day)s · taken back by the bank") % {"day": ended}, _money(payment, -dispute.amount))
         else:
             text = _("%(day)s · disputed at the bank, not decided yet") % {"day": _day(dispute.created_at)}
-            sheet.amount(text, written(dispute.amount, payment.currency), colour=QUIET)
+            sheet.amount(text, format_money(dispute.amount, payment.currency), colour=QUIET)
     gone = [refund.amount for refund in refunds]
     gone += [dispute.amount for dispute in disputes if dispute.status == Dispute.Status.LOST]
     sheet.amount(_("Remains paid"), _money(payment, payment.amount - sum(gone, Decimal(0))), strong=True)
@@ -144,7 +144,7 @@ def _day(moment: datetime) -> str:
 
 
 def _money(payment: Payment, amount: Decimal) -> str:
-    return written(amount, payment.currency).replace("-", "−")
+    return format_money(amount, payment.currency)
 
 
 # --- Drawing ---------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.models import EditableRow
+from common.money import format_money
 from materials.models import Course, Lesson
 from payments.models.coupons import Coupon
 from users.models import User
@@ -159,7 +160,11 @@ class Payment(EditableRow):
         ]
 
     def __str__(self) -> str:
-        return f"{self.title}: {self.amount} {self.currency} ({self.get_status_display()})"
+        return f"{self.title}: {format_money(self.amount, self.currency)} ({self.get_status_display()})"
+
+    @property
+    def refunded_in_words(self) -> str:
+        return format_money(self.refunded_amount, self.currency)
 
     @property
     def is_unpaid(self) -> bool:

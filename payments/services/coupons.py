@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
 from common.errors import invalid
-from common.money import minimum_charge, round_half_up
+from common.money import format_money, minimum_charge, round_half_up
 from materials.models import Course, Lesson
 from payments.models import Coupon, Payment
 from payments.models.coupons import read_code
@@ -69,8 +69,8 @@ def make_quote(*, user: User, item: Course | Lesson, coupon: Coupon | None, inst
     amount = price - discount
     minimum = minimum_charge(currency)
     if 0 < amount < minimum:
-        text = _("With it, less would remain than can be charged: %(minimum)s %(currency)s.")
-        raise _refused("below_minimum", text % {"minimum": minimum, "currency": currency})
+        text = _("With it, less would remain than can be charged: %(minimum)s.")
+        raise _refused("below_minimum", text % {"minimum": format_money(minimum, currency)})
     return Quote(price, discount, amount, currency)
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from common.errors import RuleBroken, invalid
 from common.ids import new_id
-from common.money import check_in_currency
+from common.money import check_in_currency, format_money
 from payments import gateway
 from payments.models import IdempotencyRecord, Payment, Refund, RefundRequest
 from payments.services import settling, telling
@@ -70,7 +70,7 @@ def _new_refund(payment: Payment, amount: Decimal | None, reason: str, admin: Us
         amount = left if amount is None else amount
         check_in_currency(amount, payment.currency, attr="amount")
         if amount > left:
-            text = _("At most %(left)s %(currency)s can be given back.") % {"left": left, "currency": payment.currency}
+            text = _("At most %(left)s can be given back.") % {"left": format_money(left, payment.currency)}
             raise invalid("amount", "amount_too_large", text)
         code = reason if reason in Refund.Reason.values else Refund.Reason.OTHER
         refund = Refund(

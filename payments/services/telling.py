@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from common.money import format_money
 from payments.gateway import Session
 from payments.models import Dispute, Payment, Refund, RefundRequest
 from users.models import Notification, User
@@ -21,7 +22,7 @@ def tell_buyer_of_success(payment: Payment) -> None:
             return _("Yours: “%(title)s”"), _("Your coupon has paid for all of “%(title)s”. It is open to you now.")
         return (
             _("Payment received: “%(title)s”"),
-            _("We have received %(amount)s %(currency)s for “%(title)s”. It is open to you now."),
+            _("We have received %(amount)s for “%(title)s”. It is open to you now."),
         )
 
     _tell_buyer(payment, Notification.Kind.PAYMENT_SUCCEEDED, text, f"payment_succeeded:{payment.pk}")
@@ -30,9 +31,9 @@ def tell_buyer_of_success(payment: Payment) -> None:
 def tell_buyer_of_refund(refund: Refund) -> None:
     def text() -> tuple[str, str]:
         if refund.reason == Refund.Reason.DUPLICATE:
-            reason = _("You had paid for “%(title)s” twice: we are giving %(amount)s %(currency)s back.")
+            reason = _("You had paid for “%(title)s” twice: we are giving %(amount)s back.")
         else:
-            reason = _("We are giving %(amount)s %(currency)s back for “%(title)s”.")
+            reason = _("We are giving %(amount)s back for “%(title)s”.")
         return _("Refund: “%(title)s”"), reason
 
     kind = Notification.Kind.PAYMENT_REFUNDED
@@ -43,7 +44,7 @@ def tell_buyer_of_failed_refund(refund: Refund) -> None:
     def text() -> tuple[str, str]:
         return (
             _("Your refund did not go through: “%(title)s”"),
-            _("Your bank sent %(amount)s %(currency)s back to us. We will find another way and write to you."),
+            _("Your bank sent %(amount)s back to us. We will find another way and write to you."),
         )
 
     kind = Notification.Kind.PAYMENT_REFUNDED
@@ -55,25 +56,25 @@ def tell_of_dispute(dispute: Dispute) -> None:
     texts = {
         Dispute.Status.OPEN: lambda: (
             _("A dispute: “%(title)s”"),
-            _("The buyer's bank disputes %(amount)s %(currency)s. Until it is decided, access is suspended."),
+            _("The buyer's bank disputes %(amount)s. Until it is decided, access is suspended."),
         ),
         Dispute.Status.WON: lambda: (
             _("A dispute is over: “%(title)s”"),
-            _("The payment of %(amount)s %(currency)s stands, and so does access."),
+            _("The payment of %(amount)s stands, and so does access."),
         ),
         Dispute.Status.LOST: lambda: (
             _("A dispute is over: “%(title)s”"),
-            _("The bank has given %(amount)s %(currency)s back to the buyer. Access is closed."),
+            _("The bank has given %(amount)s back to the buyer. Access is closed."),
         ),
     }
     to_buyer = texts | {
         Dispute.Status.OPEN: lambda: (
             _("A dispute: “%(title)s”"),
-            _("Your bank disputes %(amount)s %(currency)s. Until it is decided, access is suspended."),
+            _("Your bank disputes %(amount)s. Until it is decided, access is suspended."),
         ),
         Dispute.Status.LOST: lambda: (
             _("A dispute is over: “%(title)s”"),
-            _("Your bank has given %(amount)s %(currency)s back to you. Access is closed."),
+            _("Your bank has given %(amount)s back to you. Access is closed."),
         ),
     }
     key, status = f"dispute:{dispute.pk}:{dispute.status}", Dispute.Status(dispute.status)
@@ -97,7 +98,7 @@ def tell_buyer_that_it_waits(payment: Payment) -> None:
     def text() -> tuple[str, str]:
         return (
             _("Your payment has not arrived: “%(title)s”"),
-            _("“%(title)s” opens as soon as %(amount)s %(currency)s has reached us and an admin has confirmed it."),
+            _("“%(title)s” opens as soon as %(amount)s has reached us and an admin has confirmed it."),
         )
 
     _tell_buyer(payment, Notification.Kind.ANNOUNCEMENT, text, f"payment_waits:{payment.pk}")
@@ -105,14 +106,14 @@ def tell_buyer_that_it_waits(payment: Payment) -> None:
 
 def tell_admins_that_it_waits(payment: Payment) -> None:
     def text() -> tuple[str, str]:
-        return _("Has it been paid? “%(title)s”"), _("%(amount)s %(currency)s has been awaited for a week.")
+        return _("Has it been paid? “%(title)s”"), _("%(amount)s has been awaited for a week.")
 
     _tell_admins(payment, text, f"payment_waits_for_admin:{payment.pk}")
 
 
 def tell_admins_of_request(payment: Payment, request_id: object) -> None:
     def text() -> tuple[str, str]:
-        return _("A refund is asked for: “%(title)s”"), _("Somebody wants %(amount)s %(currency)s back. Please decide.")
+        return _("A refund is asked for: “%(title)s”"), _("Somebody wants %(amount)s back. Please decide.")
 
     left = payment.amount - payment.refunded_amount
     # The list, where it can be decided.
@@ -124,7 +125,7 @@ def tell_admins_of_duplicate(payment: Payment) -> None:
     def text() -> tuple[str, str]:
         return (
             _("Paid twice: “%(title)s”"),
-            _("The second payment, %(amount)s %(currency)s, goes back by itself."),
+            _("The second payment, %(amount)s, goes back by itself."),
         )
 
     _tell_admins(payment, text, f"payment_duplicate:{payment.pk}")
@@ -134,7 +135,7 @@ def tell_admins_of_failed_refund(refund: Refund) -> None:
     def text() -> tuple[str, str]:
         return (
             _("A refund has failed: “%(title)s”"),
-            _("%(amount)s %(currency)s could not be given back: it has to be done in another way."),
+            _("%(amount)s could not be given back: it has to be done in another way."),
         )
 
     _tell_admins(refund.payment, text, f"refund_failed:{refund.pk}", amount=refund.amount)
@@ -144,10 +145,10 @@ def tell_admins_of_mismatch(payment: Payment, session: Session) -> None:
     def text() -> tuple[str, str]:
         return (
             _("A payment to look at: “%(title)s”"),
-            _("%(amount)s %(currency)s was asked for, and %(taken)s was taken. Nothing was opened."),
+            _("%(amount)s was asked for, and %(taken)s was taken. Nothing was opened."),
         )
 
-    _tell_admins(payment, text, f"payment_mismatch:{payment.pk}", taken=f"{session.amount} {session.currency}")
+    _tell_admins(payment, text, f"payment_mismatch:{payment.pk}", taken=format_money(session.amount, session.currency))
 
 
 def _tell_buyer(payment: Payment, kind: str, text: Text, dedup_key: str, **values: Any) -> None:
@@ -166,9 +167,10 @@ def _tell_admins(payment: Payment, text: Text, dedup_key: str, page: str = "", *
 def _notification(
     recipient: User, payment: Payment, kind: str, text: Text, dedup_key: str, url: str, values: dict[str, Any]
 ) -> Notification:
-    words = {"title": payment.title, "amount": payment.amount, "currency": payment.currency, **values}
     with translation.override(recipient.language):
         subject, message = text()
+        amount = format_money(values.pop("amount", payment.amount), payment.currency)
+    words = {"title": payment.title, "amount": amount, **values}
     return Notification(
         recipient=recipient,
         kind=kind,

@@ -1,5 +1,9 @@
 """Currencies as Stripe counts them: https://docs.stripe.com/currencies."""
 
+from django.utils import translation
+
+from common.money import format_money, from_minor_units
+
 _SUPPORTED = (
     "usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp byn bzd cad "
     "cdf chf clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gnf gtq gyd hkd hnl "
@@ -27,8 +31,6 @@ MAXIMUM_AMOUNT = 99_999_999
 WIDE_MAXIMUM = dict.fromkeys(["idr", "cop", "huf", "jpy", "inr", "lbp"], 999_999_999_999)
 
 SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥", "rub": "₽"}
-NARROW_SPACE = "\u202f"
-NO_BREAK_SPACE = "\u00a0"
 
 
 def decimals(currency: str) -> int:
@@ -49,11 +51,6 @@ def plain(amount: int, currency: str) -> str:
 
 
 def display(amount: int, currency: str, language: str) -> str:
-    """For people: `1 990,00 ₽` in Russian, `$1,990.00` or `RUB 1,990.00` in English."""
-    number = f"{amount / 10 ** decimals(currency):,.{decimals(currency)}f}"
-    if language == "ru":
-        number = number.replace(",", NARROW_SPACE).replace(".", ",")
-        return f"{number}{NO_BREAK_SPACE}{SYMBOLS.get(currency, currency.upper())}"
-    if currency in SYMBOLS and currency != "rub":
-        return f"{SYMBOLS[currency]}{number}"
-    return f"{currency.upper()}{NO_BREAK_SPACE}{number}"
+    """For people, spelt as everywhere in Lyceum."""
+    with translation.override(language):
+        return format_money(from_minor_units(amount, currency), currency)

@@ -244,7 +244,7 @@ def test_refunding(staff, admin, paid, stripe, amount, status):
     ("fields", "words"),
     [
         ({"reason": "other"}, "Say why."),
-        ({"reason": "requested_by_customer", "amount": "1000.01"}, "At most 1000.00 RUB can be given back."),
+        ({"reason": "requested_by_customer", "amount": "1000.01"}, "At most 1,000.00\u00a0RUB can be given back."),
         ({"reason": "requested_by_customer", "amount": "-1"}, "greater than or equal to 0.01"),
     ],
 )

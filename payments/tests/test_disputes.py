@@ -59,8 +59,8 @@ def test_winning_late_is_no_news_of_entering(paid, stripe, student):
 @pytest.mark.parametrize(
     ("outcome", "to_buyer", "to_admin"),
     [
-        ("open", "Ваш банк оспаривает 1000.00 RUB.", "Банк покупателя оспаривает 1000.00 RUB."),
-        ("lost", "Ваш банк вернул вам 1000.00 RUB.", "Банк вернул покупателю 1000.00 RUB."),
+        ("open", "Ваш банк оспаривает 1\u00a0000,00\u00a0RUB.", "Банк покупателя оспаривает 1\u00a0000,00\u00a0RUB."),
+        ("lost", "Ваш банк вернул вам 1\u00a0000,00\u00a0RUB.", "Банк вернул покупателю 1\u00a0000,00\u00a0RUB."),
     ],
 )
 def test_each_reads_whose_bank_it_is(paid, admin, stripe, outcome, to_buyer, to_admin):

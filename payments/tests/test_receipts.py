@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from common.money import written
+from common.money import format_money
 from common.testing.databases import on_postgresql
 from common.testing.pdfs import lines_of
 from common.testing.threads import at_once
@@ -264,7 +264,7 @@ def test_in_the_buyers_language(client_for, refund, student):
     ],
 )
 def test_with_the_decimals_of_the_currency(amount, currency, text):
-    assert written(Decimal(amount), currency) == text
+    assert format_money(Decimal(amount), currency) == text
 
 
 def test_of_somebody_who_left(client_for, refund, student):

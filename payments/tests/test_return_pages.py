@@ -187,7 +187,7 @@ def test_what_the_page_says(api, pending, page, status, words):
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert words in answer.text
     assert "Python basics" in answer.text
-    assert "1000.00 RUB" in answer.text
+    assert "1,000.00\N{NO-BREAK SPACE}RUB" in answer.text
 
 
 def test_the_page_settles_the_payment(api, pending):

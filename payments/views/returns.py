@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from common.errors import invalid
+from common.money import format_money
 from common.renderers import JSONRenderer
 from common.schema import problems
 from payments import gateway
@@ -71,7 +72,8 @@ class ReturnView(APIView):
             code, state = error.status_code, "away"
         except (NotFound, ValidationError) as error:
             code, state = error.status_code, "missing"
-        context = {"payment": payment, "state": state, "frontend_url": settings.FRONTEND_URL}
+        amount = format_money(payment.amount, payment.currency) if payment else ""
+        context = {"payment": payment, "amount": amount, "state": state, "frontend_url": settings.FRONTEND_URL}
         response = render(request._request, "payments/return.html", context, status=code)
         if state == "away":
             response.headers["Retry-After"] = str(gateway.StripeUnavailable.wait)
