@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from common.text import folded
+
 CENT = Decimal("0.01")
 DAY = timedelta(days=1)
 
@@ -37,11 +39,6 @@ def is_passed(points: Decimal, max_points: Decimal, passing_score: Decimal) -> b
     return points * 100 >= passing_score * max_points
 
 
-def normalised(text: str) -> str:
-    """How text answers are compared: without case and outer spaces."""
-    return text.strip().casefold()
-
-
 def score_choices(chosen: Iterable[Any], correct: Iterable[Any]) -> Decimal:
     """The share of the points, 0 to 1: each right choice adds its part, each wrong one takes one away.
 
@@ -53,8 +50,10 @@ def score_choices(chosen: Iterable[Any], correct: Iterable[Any]) -> Decimal:
     return max(Decimal(0), Decimal(len(picked & right) - len(picked - right)) / len(right))
 
 
-def is_right_text(text: str, accepted: Iterable[str]) -> bool:
-    return bool(text.strip()) and normalised(text) in {normalised(answer) for answer in accepted}
+def is_right_text(text: str, accepted: Iterable[str], *, exact: bool = False) -> bool:
+    """In whatever normal form, case and spaces it was written; ё is е, unless the question is `exact`."""
+    given = folded(text, keep_yo=exact)
+    return bool(given) and given in {folded(answer, keep_yo=exact) for answer in accepted}
 
 
 def is_right_number(number: Decimal | None, correct: Decimal | None, tolerance: Decimal) -> bool:

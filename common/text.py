@@ -42,9 +42,11 @@ def trimmed(text: str) -> str:
     return text if text.strip(_UNSEEN) else ""
 
 
-def folded(text: str) -> str:
-    """For comparisons: in lower case, ё as е, runs of spaces as one, letters of compatibility as the plain ones."""
-    return " ".join(plain(text).casefold().replace("ё", "е").split())
+def folded(text: str, *, keep_yo: bool = False) -> str:
+    """For comparisons: in lower case, ё as е (unless it is kept), runs of spaces as one, letters of compatibility as
+    the plain ones."""
+    small = plain(text).casefold()
+    return " ".join((small if keep_yo else small.replace("ё", "е")).split())
 
 
 def plain(text: str) -> str:

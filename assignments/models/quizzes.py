@@ -80,6 +80,7 @@ class Question(Row):
     order = models.PositiveIntegerField(_("order"), default=0)
     explanation = models.TextField(_("explanation"), max_length=5000, blank=True)
     accepted_answers = models.JSONField(_("accepted answers"), default=list, blank=True)
+    exact = models.BooleanField(_("ё is not е"), default=False)
     # Fifteen digits are what SQLite keeps of a number.
     correct_number = models.DecimalField(_("right number"), max_digits=15, decimal_places=6, null=True, blank=True)
     tolerance = models.DecimalField(
@@ -205,3 +206,8 @@ class Answer(EditableRow):
 
     def __str__(self) -> str:
         return f"{self.attempt_id}: {self.question_id}"
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether its question asks for a number and `text` holds what was given for one."""
+        return self.question.kind == Question.Kind.NUMBER and self.number is None and bool(self.text)

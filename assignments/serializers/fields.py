@@ -4,6 +4,7 @@ from typing import Any
 from drf_spectacular.utils import PolymorphicProxySerializer
 
 from common import serializers
+from common.numbers import read_number
 from materials.models import Course
 from users.models import User
 from users.services import email_of
@@ -14,6 +15,12 @@ class NumberField(serializers.DecimalField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"max_digits": 9, "decimal_places": 2, "coerce_to_string": False, **kwargs})
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        """As people write it: with a decimal comma, a real minus, spaces between thousands."""
+        if isinstance(data, str) and len(data) <= self.MAX_STRING_LENGTH:
+            data = read_number(data)
+        return super().to_internal_value(data)
 
     def to_representation(self, value: Any) -> Any:
         number = round(Decimal(value), self.decimal_places)

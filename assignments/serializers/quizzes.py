@@ -47,7 +47,7 @@ class ChoiceKeySerializer(serializers.ModelSerializer):
 
 class QuestionKeySerializer(serializers.ModelSerializer):
     """A question with its key: `choices` for single and multiple, `accepted_answers` for text, `correct_number` with
-    `tolerance` for number."""
+    `tolerance` for number. With `exact` a text has to have its ё where the key has it."""
 
     text = serializers.CharField(max_length=5000)
     points = NumberField(max_digits=6, min_value=0, max_value=1000, required=False)
@@ -71,6 +71,7 @@ class QuestionKeySerializer(serializers.ModelSerializer):
             "explanation",
             "choices",
             "accepted_answers",
+            "exact",
             "correct_number",
             "tolerance",
         )
@@ -206,7 +207,18 @@ class QuizSerializer(PartialSaveMixin, QuizBriefSerializer):
 
 
 class GivenNumberField(NumberField):
-    """Browsers reckon in binary: 0.1 + 0.2 comes as 0.30000000000000004, and means 0.3."""
+    """A number, or, if what was written is none, the text as it was written: one slip of the pen shall not cost the
+    other answers. Browsers reckon in binary: 0.1 + 0.2 comes as 0.30000000000000004, and means 0.3."""
+
+    KEPT = 100  # characters of what is no number
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return super().to_internal_value(data)
+        except serializers.ValidationError:
+            if isinstance(data, bool) or not isinstance(data, str | int | float):
+                raise
+            return str(data)[: self.KEPT].replace("\0", "")
 
     def validate_precision(self, value: Decimal) -> Decimal:
         if value.is_finite() and value.adjusted() < self.max_digits - self.decimal_places:
@@ -220,7 +232,13 @@ class GivenAnswerSerializer(serializers.Serializer):
         child=serializers.UUIDField(), required=False, allow_null=True, max_length=MAX_CHOICES
     )
     text = serializers.CharField(required=False, allow_blank=True, allow_null=True, max_length=10_000)
-    number = GivenNumberField(max_digits=15, decimal_places=6, required=False, allow_null=True)
+    number = GivenNumberField(
+        max_digits=15,
+        decimal_places=6,
+        required=False,
+        allow_null=True,
+        help_text="A number, or a text such as `−1 234,5`. What is none is kept as `text`, and named by `problem`.",
+    )
 
 
 @extend_schema_serializer(
@@ -273,11 +291,18 @@ class SavedAnswerSerializer(serializers.ModelSerializer):
 
     choices = serializers.ListField(child=serializers.UUIDField(), source="chosen", read_only=True)
     number = NumberField(max_digits=15, decimal_places=6, read_only=True, allow_null=True)
+    problem = serializers.SerializerMethodField(
+        help_text="`invalid_number`: `text` holds what was given as a number and is none. It counts as wrong."
+    )
 
     class Meta:
         model = Answer
-        fields = ("question", "choices", "text", "number")
+        fields = ("question", "choices", "text", "number", "problem")
         read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(choices=["invalid_number"], allow_null=True))
+    def get_problem(self, answer: Answer) -> str | None:
+        return "invalid_number" if answer.is_unreadable else None
 
 
 class MarkedAnswerSerializer(SavedAnswerSerializer):
@@ -366,13 +391,15 @@ class AttemptSerializer(AttemptBriefSerializer):
     @extend_schema_field(MarkedAnswerSerializer(many=True))
     def get_answers(self, attempt: Attempt) -> Any:
         saved = {answer.question_id: answer for answer in attempt.answers.all()}
+        for question in self._asked(attempt):
+            if question.pk in saved:
+                saved[question.pk].question = question
         if not self._shows_key(attempt):
             in_order = [saved[question.pk] for question in self._asked(attempt) if question.pk in saved]
             return SavedAnswerSerializer(in_order, many=True).data
         marked = []
         for question in self._asked(attempt):
-            answer = saved.get(question.pk) or Answer(attempt=attempt, points=0, is_correct=False)
-            answer.question = question
+            answer = saved.get(question.pk) or Answer(attempt=attempt, question=question, points=0, is_correct=False)
             answer.correct_choices = [choice.pk for choice in question.layout_choices if choice.is_correct]
             marked.append(answer)
         return MarkedAnswerSerializer(marked, many=True).data

@@ -160,7 +160,7 @@ def _share(question: Question, answer: Answer) -> Decimal:
         correct = [str(choice.pk) for choice in question.choices.all() if choice.is_correct]
         return grading.score_choices(answer.chosen, correct)
     if question.kind == kinds.TEXT:
-        return Decimal(grading.is_right_text(answer.text, question.accepted_answers))
+        return Decimal(grading.is_right_text(answer.text, question.accepted_answers, exact=question.exact))
     return Decimal(grading.is_right_number(answer.number, question.correct_number, question.tolerance))
 
 
@@ -188,12 +188,15 @@ def _write_answers(attempt: Attempt, answers: list[dict[str, Any]]) -> None:
         question = asked.get(given["question"])
         if question is None:
             raise invalid("answers", "unknown_question", _("This attempt does not ask one of these questions."))
+        text, number = given.get("text") or "", given.get("number")
+        if isinstance(number, str):  # which could not be read as one
+            text, number = (number, None) if question.kind == Question.Kind.NUMBER else (text, None)
         rows[question.pk] = Answer(
             attempt=attempt,
             question=question,
             chosen=_checked_choices(question, given.get("choices") or []),
-            text=given.get("text") or "",
-            number=given.get("number"),
+            text=text,
+            number=number,
             updated_at=timezone.now(),
         )
     Answer.objects.bulk_create(

@@ -150,6 +150,15 @@ def test_score_choices(chosen, correct, share):
         ("SIRIUS", ["  sirius "], True),
         ("СИРИУС", ["Sirius", "Сириус"], True),
         ("STRASSE", ["straße"], True),
+        # One letter or two, whichever way the keyboard makes it.
+        ("Чайник и\u0306", ["чайник й"], True),
+        ("Ｓｉｒｉｕｓ", ["Sirius"], True),
+        ("ﬁne", ["FINE"], True),
+        ("большой\u00a0\u2009 \n пёс", ["Большой пёс"], True),
+        ("елка", ["Ёлка"], True),
+        ("Е\u0308ЛКА", ["елка"], True),
+        ("ёлка", ["ёлка"], True),
+        ("и", ["й"], False),
         ("Siriu", ["Sirius"], False),
         ("Siri us", ["Sirius"], False),
         ("", ["Sirius"], False),
@@ -160,6 +169,13 @@ def test_score_choices(chosen, correct, share):
 )
 def test_is_right_text(text, accepted, right):
     assert grading.is_right_text(text, accepted) is right
+
+
+@pytest.mark.parametrize(
+    ("text", "right"), [("ёлка", True), ("Е\u0308ЛКА", True), (" Ёлка ", True), ("елка", False), ("ЕЛКА", False)]
+)
+def test_is_exactly_the_right_text(text, right):
+    assert grading.is_right_text(text, ["ёлка"], exact=True) is right
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_a_quiz_with_everything(teacher_client, course, lesson):
 @pytest.mark.parametrize("question", [SINGLE, MULTIPLE, TEXT, NUMBER], ids=lambda question: question["kind"])
 def test_a_question_comes_back_as_it_was_written(teacher_client, course, question):
     whole = {**question, "points": 2.5, "order": 4, "explanation": "Because"}
-    defaults = {"choices": [], "accepted_answers": [], "correct_number": None, "tolerance": 0}
+    defaults = {"choices": [], "accepted_answers": [], "exact": False, "correct_number": None, "tolerance": 0}
 
     (written,) = teacher_client.post(url(course), with_questions(whole)).json()["questions"]
 
@@ -106,6 +106,20 @@ def test_a_question_comes_back_as_it_was_written(teacher_client, course, questio
         one.pop("id")
     choices = [{**choice, "order": number} for number, choice in enumerate(whole.get("choices", []))]
     assert written == {**defaults, **whole, "choices": choices}
+
+
+def test_a_question_says_that_its_answer_is_exact(teacher_client, course):
+    (written,) = teacher_client.post(url(course), with_questions({**TEXT, "exact": True})).json()["questions"]
+
+    assert written["exact"] is True
+
+
+def test_authors_write_numbers_as_students_do(teacher_client, course):
+    question = {**NUMBER, "correct_number": "−1 234,5", "tolerance": "0,25", "points": "2,5"}
+
+    (written,) = teacher_client.post(url(course), with_questions(question)).json()["questions"]
+
+    assert [written[name] for name in ("correct_number", "tolerance", "points")] == [-1234.5, 0.25, 2.5]
 
 
 def test_what_a_quiz_is_unless_it_says_otherwise(teacher_client, course):
