@@ -14,12 +14,16 @@ from django.utils import translation
 from rest_framework.test import APIClient
 
 from common.ids import new_id
+from common.testing import answers
 from materials.tests.factories import CourseFactory, EnrollmentFactory, LessonFactory
 from payments import gateway
 from payments.stand_in import StandIn
 from users.models import User
 from users.tests.factories import AdminFactory, ModeratorFactory, TeacherFactory, UserFactory
 from users.tokens import issue_pair
+
+# Every answer that a test gets is held to the OpenAPI document.
+answers.watch()
 
 CAST = ("anonymous", "student", "enrolled", "teacher", "other", "moderator", "admin")
 

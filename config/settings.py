@@ -525,6 +525,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "common.schema.describe_errors",
+        "common.schema.say_what_may_be_null",
         "config.compat_urls.mark_aliases",
     ],
     "ENUM_NAME_OVERRIDES": {
@@ -536,6 +537,8 @@ SPECTACULAR_SETTINGS = {
         "SocialProviderEnum": "users.models.SocialAccount.Provider",
         "EmailPreferenceEnum": "users.models.NotificationPreference.Email",
         "PaymentStatusEnum": "payments.models.Payment.Status",
+        "RefundStatusEnum": "payments.models.Refund.Status",
+        "RefundRequestStatusEnum": "payments.models.RefundRequest.Status",
         "PaymentMethodEnum": "payments.models.Payment.Method",
         "EnrollmentStatusEnum": "materials.models.Enrollment.Status",
         "SubmissionStatusEnum": "assignments.models.Submission.Status",

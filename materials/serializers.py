@@ -168,6 +168,10 @@ class LessonOutlineSerializer(serializers.ModelSerializer):
             "attachments": None,
         }
 
+    @extend_schema_field(int)
+    def get_position_seconds(self, lesson: Lesson) -> int:
+        return getattr(lesson, "position_seconds", 0)
+
     @extend_schema_field(bool)
     def get_is_locked(self, lesson: Lesson) -> bool:
         return lesson.lock_reason is not None
@@ -230,9 +234,7 @@ class LessonSerializer(PartialSaveMixin, serializers.ModelSerializer):
     is_locked = serializers.SerializerMethodField()
     lock_reason = serializers.SerializerMethodField()
     is_completed = serializers.BooleanField(read_only=True)
-    position_seconds = serializers.IntegerField(
-        read_only=True, default=0, help_text="Where the caller has stopped the video."
-    )
+    position_seconds = serializers.SerializerMethodField(help_text="Where the caller has stopped the video.")
 
     class Meta:
         model = Lesson
@@ -286,6 +288,10 @@ class LessonSerializer(PartialSaveMixin, serializers.ModelSerializer):
     @extend_schema_field(serializers.JSONField(allow_null=True))
     def get_video(self, lesson: Lesson) -> None:
         """Uploaded videos; there are none yet."""
+
+    @extend_schema_field(int)
+    def get_position_seconds(self, lesson: Lesson) -> int:
+        return getattr(lesson, "position_seconds", 0)
 
     @extend_schema_field(bool)
     def get_is_locked(self, lesson: Lesson) -> bool:

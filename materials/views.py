@@ -56,6 +56,9 @@ COURSE_PATH = [OpenApiParameter("course_pk", OpenApiTypes.UUID, OpenApiParameter
 LESSON_PATH = [*COURSE_PATH, OpenApiParameter("lesson_pk", OpenApiTypes.UUID, OpenApiParameter.PATH)]
 FLAT_LESSON_PATH = [OpenApiParameter("lesson_pk", OpenApiTypes.UUID, OpenApiParameter.PATH)]
 
+# Of a route whose body names a course.
+NO_COURSE = problems(_404="not_found: There is no such course, as far as the caller may know.")
+
 OUTLINE_FIELDS = ("id", "course", "title", "order", "price", "is_preview", "duration_seconds")
 
 
@@ -252,7 +255,9 @@ class ToggleSubscriptionView(APIView):
     """Subscribes, or unsubscribes whoever is subscribed."""
 
     @extend_schema(
-        summary="Toggle a subscription", request=CourseIdSerializer, responses={200: SubscriptionStateSerializer}
+        summary="Toggle a subscription",
+        request=CourseIdSerializer,
+        responses={200: SubscriptionStateSerializer, **NO_COURSE},
     )
     def post(self, request: Request) -> Response:
         course = named_course(request)
@@ -389,7 +394,7 @@ class CourseLessonViewSet(LessonPages):
 
 @extend_schema_view(
     list=extend_schema(summary="Lessons that I own or may open"),
-    create=extend_schema(summary="Add a lesson to a course"),
+    create=extend_schema(summary="Add a lesson to a course", responses={201: FlatLessonSerializer, **NO_COURSE}),
     retrieve=extend_schema(summary="Open a lesson"),
     update=extend_schema(summary="Change a lesson"),
     partial_update=extend_schema(summary="Change parts of a lesson"),

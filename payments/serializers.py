@@ -1,10 +1,11 @@
 """The shapes of payments."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.validators import UniqueValidator
 
@@ -287,12 +288,20 @@ class CouponSerializer(serializers.ModelSerializer):
         return {**attrs, "currency": candidate.currency}
 
 
+@extend_schema_field({"type": "string", "pattern": r"^\d{4}-\d{2}$"})
+class MonthField(serializers.DateField):
+    """The month of a date."""
+
+    def to_representation(self, value: date) -> str:
+        return f"{value:%Y-%m}"
+
+
 class SalesSerializer(serializers.Serializer):
     """What a course brought in a month, in one currency; the lessons of it that were sold alone among it."""
 
     course = serializers.UUIDField(read_only=True)
     title = serializers.CharField(read_only=True)
-    month = serializers.DateField(read_only=True, format="%Y-%m", help_text="Such as 2026-11.")
+    month = MonthField(read_only=True, help_text="Such as 2026-11.")
     currency = serializers.CharField(read_only=True)
     payments = serializers.IntegerField(read_only=True, help_text="How many of the month were paid.")
     gross = serializers.DecimalField(max_digits=20, decimal_places=2, read_only=True)

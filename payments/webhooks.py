@@ -1,7 +1,8 @@
 """Where Stripe tells us what happened."""
 
 from django.db import DataError
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -9,6 +10,7 @@ from rest_framework.views import APIView
 
 from common.background import enqueue
 from common.errors import RuleBroken
+from common.schema import problems
 from payments import gateway
 from payments.services import webhooks
 
@@ -16,7 +18,10 @@ from payments.services import webhooks
 @extend_schema(
     summary="Stripe webhook",
     request={"application/json": {"type": "object"}},
-    responses={200: OpenApiResponse(description="Noted."), 400: OpenApiResponse(description="Not signed by Stripe.")},
+    responses={
+        200: inline_serializer("EventNoted", {"received": serializers.BooleanField()}),
+        **problems(_400="invalid_signature: Not signed by Stripe; `malformed_event`: no event."),
+    },
 )
 class WebhookView(APIView):
     """Takes an event in, under its id, and processes it. Once the row is committed the answer is 200: what fails after

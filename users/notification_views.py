@@ -5,7 +5,6 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import status, viewsets
 from rest_framework.decorators import action
@@ -19,6 +18,7 @@ from rest_framework.views import APIView
 from common.ids import UUID_PATTERN
 from common.paginators import CursorPagination
 from common.renderers import JSONRenderer
+from common.schema import pages, problems
 from common.serializers import Serializer
 from users import notifications
 from users.filters import NotificationFilter
@@ -125,17 +125,20 @@ class NotificationViewSet(viewsets.ModelViewSet):
         return self.preferences(request)
 
 
+NO_LINK = problems(_404="not_found: The link belongs to no letter.")
+
+
 @extend_schema_view(
     get=extend_schema(
         summary="What a link to unsubscribe is about",
         description="A page with a button for browsers, JSON for programs. Changes nothing.",
-        responses={(200, "application/json"): UnsubscribeSerializer, (200, "text/html"): OpenApiTypes.STR},
+        responses={(200, "application/json"): UnsubscribeSerializer, **NO_LINK, **pages(200, 404)},
     ),
     post=extend_schema(
         summary="Unsubscribe",
         description="From letters of the kind that the link names (RFC 8058). May be repeated.",
         request=None,
-        responses={(200, "application/json"): UnsubscribeSerializer, (200, "text/html"): OpenApiTypes.STR},
+        responses={(200, "application/json"): UnsubscribeSerializer, **NO_LINK, **pages(200, 404)},
     ),
 )
 class UnsubscribeView(APIView):

@@ -94,7 +94,7 @@ class SocialSignInView(_ProviderView):
         parameters=[PROVIDER],
         responses={
             200: TokenPairSerializer,
-            401: OpenApiResponse(description="The account is not active."),
+            **problems(_401="no_active_account: The account is not active."),
             **problems(
                 _409="sign_in_first: somebody has the email, and it is not verified on both sides; they sign in as "
                 "before and link the provider's account",

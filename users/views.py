@@ -69,7 +69,7 @@ class _TokenView(generics.GenericAPIView):
 
 @extend_schema(
     summary="Log in",
-    responses={200: TokenPairSerializer, 401: OpenApiResponse(description="Wrong email or password, or no account.")},
+    responses={200: TokenPairSerializer, **problems(_401="no_active_account: Wrong email or password, or no account.")},
 )
 class TokenObtainView(_TokenView):
     """Email and password for a pair of tokens. The answer for an unknown email is that for a wrong password."""
@@ -80,7 +80,7 @@ class TokenObtainView(_TokenView):
 
 @extend_schema(
     summary="Refresh the tokens",
-    responses={200: TokenPairSerializer, 401: OpenApiResponse(description="Expired, dead, or used before.")},
+    responses={200: TokenPairSerializer, **problems(_401="token_not_valid: Expired, dead, or used before.")},
 )
 class TokenRefreshView(_TokenView):
     """A refresh token for a new pair, once. Using a token again ends every token that descends from its login."""
@@ -90,7 +90,10 @@ class TokenRefreshView(_TokenView):
 
 @extend_schema(
     summary="Verify a token",
-    responses={200: OpenApiResponse(description="It is alive."), 401: OpenApiResponse(description="It is not.")},
+    responses={
+        200: OpenApiResponse({"type": "object", "properties": {}}, description="It is alive."),
+        **problems(_401="token_not_valid: It is not."),
+    },
 )
 class TokenVerifyView(_TokenView):
     serializer_class = TokenVerifySerializer

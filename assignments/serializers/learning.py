@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 
 from assignments.models import Assignment
 from assignments.serializers.certificates import CertificateSerializer
@@ -133,6 +133,7 @@ class GradebookRowSerializer(serializers.Serializer):
     total = NumberField()
 
 
+@extend_schema_serializer(many=False)  # a page, and not a list of pages
 class GradebookSerializer(serializers.Serializer):
     count = serializers.IntegerField()
     next = serializers.URLField(allow_null=True)

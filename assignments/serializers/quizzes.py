@@ -5,7 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import (
+    OpenApiExample,
+    PolymorphicProxySerializer,
+    extend_schema_field,
+    extend_schema_serializer,
+)
 
 from assignments.models import Answer, Attempt, Choice, Question, Quiz
 from assignments.serializers.fields import ANY_STUDENT, NumberField, shown_student
@@ -327,6 +332,14 @@ class MarkedAnswerSerializer(SavedAnswerSerializer):
         read_only_fields = fields
 
 
+ANSWERS = PolymorphicProxySerializer(
+    component_name="AttemptAnswer",
+    serializers=[MarkedAnswerSerializer, SavedAnswerSerializer],
+    resource_type_field_name=None,
+    many=True,
+)
+
+
 class AttemptBriefSerializer(serializers.ModelSerializer):
     """An attempt in a history, with the titles of what it belongs to. Scores are null until it is submitted."""
 
@@ -388,7 +401,7 @@ class AttemptSerializer(AttemptBriefSerializer):
     def get_questions(self, attempt: Attempt) -> Any:
         return AskedQuestionSerializer(self._asked(attempt), many=True).data
 
-    @extend_schema_field(MarkedAnswerSerializer(many=True))
+    @extend_schema_field(ANSWERS)
     def get_answers(self, attempt: Attempt) -> Any:
         saved = {answer.question_id: answer for answer in attempt.answers.all()}
         for question in self._asked(attempt):

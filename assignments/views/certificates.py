@@ -33,9 +33,9 @@ from common.errors import RuleBroken, invalid
 from common.ids import UUID_PATTERN
 from common.pdf import pdf_response
 from common.renderers import JSONRenderer
-from common.schema import problems
+from common.schema import pages, problems
 from materials.models import Enrollment
-from materials.views import visible_named_course
+from materials.views import NO_COURSE, visible_named_course
 
 
 @extend_schema_view(
@@ -51,6 +51,7 @@ from materials.views import visible_named_course
         responses={
             201: CertificateSerializer,
             **problems(_409="already_issued: A valid one exists; `no_certificate`: the course gives none."),
+            **NO_COURSE,
         },
     ),
     update=extend_schema(
@@ -132,7 +133,11 @@ class CertificateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, views
 @extend_schema(
     summary="Verify a certificate",
     description="Open to all: a page for browsers, JSON for programs.",
-    responses={(200, "application/json"): VerificationSerializer, (200, "text/html"): OpenApiTypes.STR},
+    responses={
+        (200, "application/json"): VerificationSerializer,
+        **problems(_404="not_found: No certificate has this code."),
+        **pages(200, 404),
+    },
 )
 class VerifyView(APIView):
     """Where the QR code of a certificate leads."""

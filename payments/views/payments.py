@@ -16,7 +16,7 @@ from common.ids import UUID_PATTERN
 from common.pdf import pdf_response
 from common.schema import problems
 from materials.serializers import CourseIdSerializer
-from materials.views import named_course
+from materials.views import NO_COURSE, named_course
 from payments import idempotency
 from payments.filters import PaymentFilter
 from payments.idempotency import idempotent
@@ -217,7 +217,7 @@ class CheckoutSessionView(APIView):
         summary="Create a checkout session",
         parameters=[idempotency.PARAMETER],
         request=CourseIdSerializer,
-        responses={200: CheckoutSessionSerializer, **BUYING_PROBLEMS},
+        responses={200: CheckoutSessionSerializer, **NO_COURSE, **BUYING_PROBLEMS},
     )
     @idempotent
     def post(self, request: Request) -> Response:

@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from common.errors import invalid
 from common.money import format_money
 from common.renderers import JSONRenderer
-from common.schema import problems
+from common.schema import pages, problems
 from payments import gateway
 from payments.models import Payment
 from payments.serializers import PaymentStatusSerializer
@@ -40,12 +40,12 @@ PAGE_STATES = {
     ],
     responses={
         (200, "application/json"): PaymentStatusSerializer,
-        (200, "text/html"): OpenApiTypes.STR,
         **problems(
             _400="validation_error: There is no session_id.",
             _404="not_found: There is no such session.",
             _503="payment_provider_unavailable: Stripe does not answer.",
         ),
+        **pages(200, 400, 404, 503),
     },
 )
 @method_decorator(never_cache, name="dispatch")
