@@ -91,8 +91,9 @@ lock: $(VENV)/.dev ## Resolve requirements*.in anew
 	@$(BIN)/uv pip compile -q --generate-hashes --no-header --universal --python-version 3.11 requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile -q --generate-hashes --no-header --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 
-schema: $(VENV)/.dev ## Write openapi.yaml anew
+schema: $(VENV)/.dev ## Write openapi.yaml and docs/problems.md anew
 	@$(TOOL_ENV) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file openapi.yaml
+	@$(TOOL_ENV) $(BIN)/python manage.py write_problems
 
 translations: $(VENV)/.dev ## Gather texts into the Russian catalogue, and compile it
 	@$(BIN)/python -m common.testing.translations

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from rest_framework import exceptions, status
 
+from common.problems import type_of
 from common.renderers import JSONRenderer
 
 PROBLEM_JSON = "application/problem+json"
@@ -99,7 +99,7 @@ def texts_of(error: exceptions.APIException) -> list[str]:
 def problem(status_code: int, code: str, detail: Any, *, errors: list[dict] | None = None) -> dict[str, Any]:
     """The body of an error."""
     return {
-        "type": f"{settings.BASE_URL}/problems/{code}",
+        "type": type_of(code),
         "title": HTTPStatus(status_code).phrase,
         "status": status_code,
         "detail": str(detail),

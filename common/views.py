@@ -11,21 +11,31 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.utils import translation
 from django.utils.cache import add_never_cache_headers
 from django.utils.decorators import method_decorator
 from django.views.static import serve
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable
 from health_check.views import HealthCheckView
 from kombu.exceptions import OperationalError
+from rest_framework.exceptions import NotFound
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import StaticHTMLRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
+from common import serializers
 from common.background import impatient_connection
+from common.problems import PROBLEMS, type_of
+from common.renderers import JSONRenderer
+from common.schema import pages, problems
 
 
 @dataclasses.dataclass
@@ -65,6 +75,47 @@ def public_file(request: HttpRequest, path: str) -> HttpResponseBase:
         return serve(request, path, document_root=str(settings.MEDIA_ROOT / "public"))
     except (OSError, SuspiciousFileOperation):  # no file system has so long a name
         raise Http404 from None
+
+
+# --- What a problem means --------------------------------------------------------------------------------------------
+
+
+class ProblemMeaningSerializer(serializers.Serializer):
+    """A problem that an answer may tell of."""
+
+    type = serializers.URLField()
+    code = serializers.CharField()
+    statuses = serializers.ListField(child=serializers.IntegerField())
+    meaning = serializers.CharField()
+    advice = serializers.CharField()
+
+
+@extend_schema_view(
+    get=extend_schema(
+        summary="What a problem means",
+        description="Where the `type` of a problem document leads: a page for browsers, JSON for programs.",
+        responses={
+            (200, "application/json"): ProblemMeaningSerializer,
+            **problems(_404="not_found: No problem has this code."),
+            **pages(200, 404),
+        },
+    )
+)
+class ProblemView(APIView):
+    """What a code means, and what to do about it."""
+
+    permission_classes = (AllowAny,)
+    authentication_classes = ()
+    renderer_classes = (JSONRenderer, StaticHTMLRenderer)
+
+    def get(self, request: Request, code: str) -> HttpResponse:
+        problem = PROBLEMS.get(code)
+        if request.accepted_renderer.format == "html":
+            context = {"code": code, "problem": problem}
+            return render(request._request, "common/problem.html", context, status=200 if problem else 404)
+        if problem is None:
+            raise NotFound
+        return Response(ProblemMeaningSerializer({"type": type_of(code), "code": code, **vars(problem)}).data)
 
 
 # --- The API's own documentation -------------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ ALIASES: dict[str, tuple[str, Any]] = {
     "/api/course-subscribe/": ("/api/courses/toggle-subscribe/", ToggleSubscriptionView.as_view()),
     "/api/payments/create/": ("/api/payments/", PaymentViewSet.as_view({"post": "create"})),
     "/api/users/payments/": ("/api/payments/", MyPaymentsView.as_view()),
+    "/docs/": ("/api/schema/swagger-ui/", SwaggerView.as_view()),
+    "/docs": ("/api/schema/swagger-ui/", SwaggerView.as_view()),
     "/swagger/": ("/api/schema/swagger-ui/", SwaggerView.as_view()),
     "/redoc/": ("/api/schema/redoc/", RedocView.as_view()),
 }

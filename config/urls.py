@@ -26,6 +26,8 @@ urlpatterns = [
     path("api/schema/", views.SchemaView.as_view(), name="schema"),
     path("api/schema/swagger-ui/", views.SwaggerView.as_view(), name="swagger-ui"),
     path("api/schema/redoc/", views.RedocView.as_view(), name="redoc"),
+    # The `type` of a problem has no slash at its end.
+    re_path(r"^problems/(?P<code>[a-z_]+)/?$", views.ProblemView.as_view(), name="problem"),
     path("admin/login/", log_in),
     path("admin/", admin.site.urls),
     path("healthz/", views.alive, name="alive"),

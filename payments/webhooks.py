@@ -2,12 +2,12 @@
 
 from django.db import DataError
 from drf_spectacular.utils import extend_schema, inline_serializer
-from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from common import serializers
 from common.background import enqueue
 from common.errors import RuleBroken
 from common.schema import problems

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from common.errors import invalid
 from common.ids import UUID_PATTERN
 from common.registry import counters, dashboards
+from common.schema import problems
 from common.serializers import IntegerField, Serializer
 from users import services, tokens
 from users.models import User

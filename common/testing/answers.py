@@ -18,8 +18,10 @@ import orjson
 import yaml
 from django.test import Client
 
+from common.errors import PROBLEM_JSON
+from common.problems import PROBLEMS
+
 DOCUMENT = Path(__file__).resolve().parent.parent.parent / "openapi.yaml"
-PROBLEM_JSON = "application/problem+json"
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 ROOT = "urn:lyceum"
 
@@ -90,6 +92,8 @@ def _check_body(method: str, path: str, response: Any, schema: dict[str, Any], *
     if not validator.is_valid(value):
         told = [f"{_place(error)}: {error.message[:300]}" for error in _causes(validator.iter_errors(value))]
         _fail(where, response, "the body does not fit the schema:\n  " + "\n  ".join(dict.fromkeys(told)))
+    if _kind(response) == PROBLEM_JSON and value["code"] not in PROBLEMS:
+        _fail(where, response, f"common/problems.py does not say what {value['code']!r} means")
 
 
 def _causes(errors: Any) -> list[Any]:

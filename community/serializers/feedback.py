@@ -36,6 +36,7 @@ class FeedbackSerializer(serializers.ModelSerializer):
     """The same for those who read and answer it. `user` is whoever was signed in, `answer_sent_at` when the letter with
     the latest answer went out."""
 
+    email = serializers.CharField(read_only=True, help_text="Empty once its writer has left.")
     answer = serializers.CharField(max_length=10_000, required=False)
     answer_sent_at = serializers.DateTimeField(read_only=True, allow_null=True)
 

@@ -140,7 +140,7 @@ class PaymentViewSet(SlowsDownGuessing, mixins.ListModelMixin, mixins.RetrieveMo
         responses={
             200: PaymentDetailSerializer,
             **problems(
-                _400="amount_too_large: There is less left; or a field is not valid.",
+                _400="validation_error: A field is not valid, such as an amount over what is left.",
                 _409="not_refundable: There is nothing to give back; `refund_refused`: Stripe will not; "
                 "`refund_in_progress`: another one is on its way; `idempotency_key_in_use`: the same request is being "
                 "answered.",
