@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from common import serializers
+from common.email_addresses import MAX_LENGTH, normal_address, validate_address
 from common.moments import end_of_day, read_date, start_of_day
 
 
@@ -60,3 +61,21 @@ class EndDateTimeField(_MomentField):
 
     def day(self, day: date, zone: tzinfo) -> datetime:
         return end_of_day(day, zone)
+
+
+class AddressField(serializers.EmailField):
+    """An email address, in its one spelling."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": MAX_LENGTH, **kwargs})
+
+    def to_internal_value(self, data: Any) -> str:
+        return normal_address(super().to_internal_value(data))
+
+
+class NewAddressField(AddressField):
+    """One that letters are to go to from now on: where nobody can have a mailbox, none is accepted."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.validators.append(validate_address)

@@ -14,7 +14,7 @@ from common.errors import RuleBroken, invalid
 from common.ids import new_id
 from users import keys, tokens
 from users.guessing import guarded, remember
-from users.models import Notification, PasswordResetRequest, SocialAccount, User
+from users.models import Notification, PasswordResetRequest, SocialAccount, User, normal_password
 from users.notifications import notify
 
 RESET_BATCH = 100
@@ -69,7 +69,7 @@ def _set_password(
 ) -> bool:
     """By one conditional update: of two at once, one wins. An email that was to be changed stays: who asked for that
     may not have been the owner."""
-    hashed = make_password(password)  # slow on purpose, so outside the transaction
+    hashed = make_password(normal_password(password))  # slow on purpose, so outside the transaction
     with transaction.atomic():
         done = rows.update(password=hashed, pending_email="", updated_at=timezone.now(), **fields)
         if done:

@@ -9,7 +9,7 @@ from rest_framework.fields import empty
 from common import serializers
 from common.addresses import client_address
 from common.errors import invalid
-from common.mail import validate_plain_address
+from common.fields import AddressField, NewAddressField
 from common.schema import problems
 from users import account, keys, services
 from users.fields import PasswordField
@@ -45,7 +45,7 @@ class PasswordChangeSerializer(serializers.Serializer):
 
 
 class PasswordResetSerializer(serializers.Serializer):
-    email = serializers.EmailField(write_only=True, max_length=254)
+    email = AddressField(write_only=True)
 
     def save(self) -> None:
         account.request_reset(email=self.validated_data["email"])
@@ -80,7 +80,7 @@ class PasswordResetConfirmSerializer(serializers.Serializer):
 
 
 class EmailChangeSerializer(ProofSerializer):
-    email = serializers.EmailField(write_only=True, max_length=254, validators=[validate_plain_address])
+    email = NewAddressField(write_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         # The proof has come first: only registering tells whether an address is taken without one.

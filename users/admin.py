@@ -13,7 +13,7 @@ from rest_framework.exceptions import Throttled
 
 from common.admin import ReadOnlyAdmin
 from common.errors import try_again
-from users import services, tokens
+from users import account, services, tokens
 from users.models import Notification, NotificationPreference, SocialAccount, TokenFamily, User
 
 
@@ -87,7 +87,11 @@ class UserAdmin(BaseUserAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
-        return fields if request.user.is_superuser else (*fields, "is_superuser")
+        if not request.user.is_superuser:
+            fields = (*fields, "is_superuser")
+        if obj is not None and obj.deactivation_reason == services.DELETED:
+            fields = (*fields, "email")  # theirs is no address that anybody could write to
+        return fields
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         if obj is not None and obj.is_superuser and not request.user.is_superuser:
@@ -98,10 +102,17 @@ class UserAdmin(BaseUserAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        has_moved = change and "email" in form.changed_data
+        if has_moved:
+            obj.pending_email = ""
+        if has_moved and "email_verified_at" not in form.changed_data:
+            obj.email_verified_at = None
         super().save_model(request, obj, form, change)
-        if change and {"is_active", "password", "role"} & set(form.changed_data):
-            # What a token may do has changed: everyone signs in anew.
+        if change and {"email", "is_active", "password", "role"} & set(form.changed_data):
+            # What opens the account, or what a token may do, has changed: everyone signs in anew.
             tokens.revoke_all(obj)
+        if has_moved:
+            account.send_verification(obj)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
         response = super().user_change_password(request, id, form_url)

@@ -22,7 +22,7 @@ from common.demo import (
     save_demo_rows,
     save_picture,
 )
-from users.models import MODERATORS, Notification, User
+from users.models import MODERATORS, Notification, User, normal_password
 
 
 class Person(NamedTuple):
@@ -78,7 +78,7 @@ def clear() -> None:
 def load(people: dict[str, User]) -> dict[str, int]:
     check_nobody_is_in_the_way()
     now = timezone.now()
-    password = make_password(settings.DEMO_PASSWORD)  # slow on purpose, so once for all
+    password = make_password(normal_password(settings.DEMO_PASSWORD))  # slow on purpose, so once for all
     for number, person in enumerate(PEOPLE):
         joined = now - timedelta(days=person.joined_days_ago, hours=number)
         # A recent visit: who has not come for a month is put to sleep at night.

@@ -12,8 +12,8 @@ in the process, and that is gone when its time is over: the window slides.
 Places are taken in the shared cache and also in one of the process. While Redis is away (common.cache) the first
 refuses nothing, and each process counts by itself: logging in goes on, and guessing is still bounded.
 
-Accounts are told apart by the email as it is typed, whether anybody has it or not: being kept waiting says nothing of
-that.
+Accounts are told apart by the email in its one spelling, whether anybody has it or not: being kept waiting says nothing
+of that.
 """
 
 import hashlib
@@ -27,6 +27,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.utils import timezone
 from rest_framework.exceptions import Throttled
 
+from common.email_addresses import key_of_address
 from users.models import KnownAddress, User
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ def guarded(*, email: str, address: str, evaluate: Callable[[], T]) -> T:
 
     Raises Throttled (429 with Retry-After) without asking it when too many guesses were wrong.
     """
-    email = email.lower()
+    email = key_of_address(email)
     if is_known(email, address):
         counted = [(FROM_A_KNOWN_ADDRESS, f"account {email} at {address}")]
     else:

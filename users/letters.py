@@ -21,6 +21,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from common.email_addresses import ascii_address
 from common.mail import Letter
 from users.keys import link_of
 from users.models import Notification
@@ -126,7 +127,7 @@ class _Form:
         return headers
 
     def filled_in(self, notification: Notification) -> Letter:
-        address = notification.address
+        address = ascii_address(notification.address)
         if not PLAIN_ADDRESS.fullmatch(address):
             address = sanitize_address(address, settings.DEFAULT_CHARSET)
         token = unsubscribe_token(notification.recipient_id, notification.kind)

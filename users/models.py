@@ -15,9 +15,12 @@ from django.db.models.functions import Coalesce, Greatest, Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.email_addresses import AddressField, key_of_address, normal_address
 from common.models import EditableRow, Language, Row
+from common.text import normalised, plain
 
 MODERATORS = "moderators"
+MAX_PASSWORD_LENGTH = 128
 INACTIVITY = "inactivity"  # the reason of deactivation of people who did not visit us
 
 
@@ -31,14 +34,35 @@ def default_time_zone() -> str:
     return settings.TIME_ZONE
 
 
+def normal_handle(value: str) -> str:
+    """A handle in its one spelling: letters of full width, say, are those that they look like."""
+    return plain(normalised(value))
+
+
+def normal_password(value: str | None) -> str | None:
+    """The characters of a password, however a keyboard has composed them (NIST SP 800-63B, 3.1.1.2)."""
+    return value if value is None else plain(normalised(value))
+
+
+class HandleField(models.CharField):
+    """A column of handles, in their one spelling."""
+
+    def to_python(self, value: Any) -> Any:
+        value = super().to_python(value)
+        return normal_handle(value) if isinstance(value, str) else value
+
+    def get_prep_value(self, value: Any) -> Any:
+        return self.to_python(super().get_prep_value(value))
+
+
 class UserQuerySet(models.QuerySet["User"]):
     def with_email(self, email: str) -> "UserQuerySet":
-        """Whoever has this address, compared without case."""
-        return self.alias(lower_email=Lower("email")).filter(lower_email=email.lower())
+        """Whoever has this address, however it is spelt."""
+        return self.with_email_in([email])
 
     def with_username(self, username: str) -> "UserQuerySet":
         """Whoever has this handle, compared without case."""
-        return self.alias(lower_username=Lower("username")).filter(lower_username=username.lower())
+        return self.alias(lower_username=Lower("username")).filter(lower_username=normal_handle(username).lower())
 
     def for_request(self) -> "UserQuerySet":
         """With all that permissions ask of the caller, so that a request loads its user in one query."""
@@ -59,8 +83,9 @@ class UserQuerySet(models.QuerySet["User"]):
         return self.filter(Q(pk=user.pk) | Q(pk__in=teaching), is_active=True)
 
     def with_email_in(self, emails: Iterable[str]) -> "UserQuerySet":
-        """Whoever has one of these addresses, compared without case."""
-        return self.alias(lower_email=Lower("email")).filter(lower_email__in={email.lower() for email in emails})
+        """Whoever has one of these addresses, however they are spelt."""
+        keys = {key_of_address(email) for email in emails}
+        return self.alias(lower_email=Lower("email")).filter(lower_email__in=keys)
 
     def who_may_reset(self) -> "UserQuerySet":
         """Who may set a new password by letter: everyone active, and those asleep because they did not visit us.
@@ -84,6 +109,10 @@ class UserQuerySet(models.QuerySet["User"]):
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        return normal_address(email or "")
+
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         user = self.model(email=self.normalize_email(email), **fields)
         user.set_password(password)
@@ -105,8 +134,8 @@ class User(AbstractBaseUser, PermissionsMixin, EditableRow):
         TEACHER = "teacher", _("Teacher")
         ADMIN = "admin", _("Admin")
 
-    email = models.EmailField(_("email"))
-    username = models.CharField(  # noqa: DJ001 - unique where there is one, so that "none" cannot be ""
+    email = AddressField(_("email"))
+    username = HandleField(
         _("username"),
         max_length=30,
         null=True,
@@ -132,7 +161,7 @@ class User(AbstractBaseUser, PermissionsMixin, EditableRow):
         _("time zone"), max_length=64, default=default_time_zone, validators=[validate_time_zone]
     )
     email_verified_at = models.DateTimeField(_("email verified at"), null=True, blank=True)
-    pending_email = models.EmailField(_("new email, until it is verified"), blank=True, editable=False)
+    pending_email = AddressField(_("new email, until it is verified"), blank=True, editable=False)
     last_seen_at = models.DateTimeField(_("last token refresh"), null=True, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     deactivated_at = models.DateTimeField(_("deactivated at"), null=True, blank=True)
@@ -162,6 +191,17 @@ class User(AbstractBaseUser, PermissionsMixin, EditableRow):
 
     def __str__(self) -> str:
         return self.email
+
+    @classmethod
+    def normalize_username(cls, username: str) -> str:
+        """Django's name for what `clean` does to the field that people log in by."""
+        return normal_address(username)
+
+    def set_password(self, raw_password: str | None) -> None:
+        super().set_password(normal_password(raw_password))
+
+    def check_password(self, raw_password: str | None) -> bool:
+        return super().check_password(normal_password(raw_password))  # type: ignore[arg-type] # takes None, too
 
     @property
     def is_staff(self) -> bool:
@@ -472,7 +512,7 @@ class PasswordResetRequest(Row):
     """Somebody asked for a letter to this address, whether it is anybody's or not. A worker answers and deletes it: the
     request itself does the same, and takes the same time, for every address."""
 
-    email = models.EmailField(_("email"))
+    email = AddressField(_("email"))
 
     class Meta:
         verbose_name = _("request to reset a password")

@@ -15,7 +15,6 @@ from urllib.parse import parse_qs, urlsplit
 from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
-from django.core.validators import EmailValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from social_core.backends.google import GoogleOAuth2
@@ -27,8 +26,8 @@ from social_core.storage import BaseStorage, NonceMixin
 from social_core.utils import setting_name
 from social_django.strategy import DjangoStrategy
 
+from common.email_addresses import normal_address, validate_address
 from common.errors import RuleBroken, ServiceUnavailable
-from common.mail import validate_plain_address
 from users.models import SocialAccount, User
 
 logger = logging.getLogger(__name__)
@@ -259,9 +258,9 @@ def _invalid_state() -> RuleBroken:
 def _address(value: Any) -> str:
     if not isinstance(value, str) or len(value) > EMAIL_LENGTH:
         return ""
+    value = normal_address(value)
     try:
-        EmailValidator()(value)
-        validate_plain_address(value)
+        validate_address(value)
     except ValidationError:
         return ""
     return value

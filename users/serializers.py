@@ -15,12 +15,11 @@ from rest_framework.request import Request
 from rest_framework.throttling import ScopedRateThrottle
 
 from common import serializers
-from common.fields import OptionalBooleanField
-from common.mail import validate_plain_address
+from common.fields import AddressField, NewAddressField, OptionalBooleanField
 from common.uploads import ImageField
 from users import account, services, tokens
 from users.fields import PasswordField
-from users.models import User
+from users.models import User, normal_handle
 from users.proof import require_fresh_proof
 
 
@@ -31,6 +30,9 @@ class UsernameField(serializers.CharField):
         validators = User._meta.get_field("username").validators
         super().__init__(**{"required": False, "allow_null": True, "max_length": 30, **kwargs})
         self.validators += validators
+
+    def to_internal_value(self, data: Any) -> str:
+        return normal_handle(super().to_internal_value(data))
 
 
 def check_strength(password: str, user: User, *, attr: str) -> None:
@@ -74,7 +76,7 @@ def count_as_registering(request: Request, view: Any) -> None:
     ]
 )
 class RegisterSerializer(serializers.ModelSerializer):
-    email = serializers.EmailField(max_length=254, validators=[validate_plain_address])
+    email = NewAddressField()
     password = PasswordField()
     username = UsernameField()
     role = serializers.ChoiceField(choices=[User.Role.STUDENT, User.Role.TEACHER], default=User.Role.STUDENT)
@@ -133,10 +135,8 @@ class PublicProfileSerializer(OwnerSerializer):
 class ProfileSerializer(serializers.ModelSerializer):
     """A person as they see themselves, and as staff see them."""
 
-    email = serializers.EmailField(
+    email = NewAddressField(
         required=False,
-        max_length=254,
-        validators=[validate_plain_address],
         help_text="Another one begins the change of `/api/auth/email/change/`, which needs fresh proof.",
     )
     pending_email = serializers.SerializerMethodField()
@@ -231,8 +231,8 @@ class TokenPairSerializer(serializers.Serializer):
 
 
 class TokenObtainSerializer(serializers.Serializer):
-    email = serializers.EmailField(write_only=True, required=False)
-    username = serializers.EmailField(
+    email = AddressField(write_only=True, required=False)
+    username = AddressField(
         write_only=True, required=False, help_text="The email, for clients of OAuth 2.0 that name it so."
     )
     password = PasswordField()

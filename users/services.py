@@ -1,5 +1,6 @@
 """Rules over several rows: registering, deactivating and anonymising."""
 
+import secrets
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -49,6 +50,11 @@ def taken(attr: str) -> Exception:
     return invalid(attr, "unique", texts[attr])
 
 
+def address_of_nobody() -> str:
+    """For somebody who has left. Nobody else can have it: it cannot be guessed, and is no address that we accept."""
+    return f"deleted-{secrets.token_hex(16)}@invalid.invalid"
+
+
 @transaction.atomic
 def anonymise_user(user: User) -> None:
     """Takes the person out of their account and keeps the books. Every token is dead from now on."""
@@ -56,7 +62,7 @@ def anonymise_user(user: User) -> None:
     if user.avatar.name:
         transaction.on_commit(partial(user.avatar.storage.delete, user.avatar.name))
     user.avatar = ""
-    user.email = f"deleted-{user.pk}@invalid.invalid"
+    user.email = address_of_nobody()
     user.username = None
     user.first_name = user.last_name = user.phone = user.city = ""
     user.pending_email = ""

@@ -7,6 +7,7 @@ from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.email_addresses import AddressField
 from common.models import EditableRow, Language, Row
 from users.models import User
 
@@ -27,7 +28,7 @@ class Feedback(EditableRow):
         User, models.PROTECT, null=True, blank=True, related_name="feedback", verbose_name=_("user")
     )
     name = models.CharField(_("name"), max_length=100)
-    email = models.EmailField(_("email"))
+    email = AddressField(_("email"))
     subject = models.CharField(_("subject"), max_length=200)
     message = models.TextField(_("message"), max_length=5000)
     language = models.CharField(_("language"), max_length=2, choices=Language.choices, default=Language.RUSSIAN)

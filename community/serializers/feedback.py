@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 
 from common import serializers
-from common.mail import validate_plain_address
+from common.fields import NewAddressField
 from community.models import Feedback
 
 
@@ -25,11 +25,12 @@ from community.models import Feedback
 class FeedbackFormSerializer(serializers.ModelSerializer):
     """What anyone sends, and gets back."""
 
+    email = NewAddressField()
+
     class Meta:
         model = Feedback
         fields = ("id", "name", "email", "subject", "message", "status", "created_at")
         read_only_fields = ("status",)
-        extra_kwargs = {"email": {"validators": [validate_plain_address]}}
 
 
 class FeedbackSerializer(serializers.ModelSerializer):

@@ -13,6 +13,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from common.background import enqueue
+from common.email_addresses import ascii_address
 from common.mail import is_refused_for_good
 from community.models import Feedback, FeedbackAnswer
 from users.models import Notification, User
@@ -118,7 +119,7 @@ def _letter(answer: FeedbackAnswer, mail: Any) -> EmailMessage:
     return EmailMessage(
         subject=" ".join(subject.split()),
         body=f"{answer.text}\n\n{written}\n{quoted}\n",
-        to=[feedback.email],
+        to=[ascii_address(feedback.email)],
         headers={"Message-ID": f"<{answer.pk}@{domain}>"},
         connection=mail,
     )

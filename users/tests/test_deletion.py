@@ -106,7 +106,7 @@ def test_leaving_takes_the_person_out(client_for, target):
 
     assert response.status_code == 204
     user.refresh_from_db()
-    assert user.email == f"deleted-{user.pk}@invalid.invalid"
+    assert user.email.startswith("deleted-")
     assert (user.username, user.first_name, user.last_name, user.phone, user.city) == (None, "", "", "", "")
     assert (user.email_verified_at, user.is_active, user.deactivation_reason) == (None, False, "deleted")
     assert not user.has_usable_password()

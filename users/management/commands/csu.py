@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.core.validators import validate_email
 from django.db import IntegrityError
 from django.utils import timezone
 
+from common.email_addresses import normal_address, validate_address
 from users.models import User
 
 EMAIL = "DJANGO_SUPERUSER_EMAIL"
@@ -19,9 +19,9 @@ class Command(BaseCommand):
     help = f"Create a superuser with the role admin from {EMAIL} and {PASSWORD}. Changes nobody who exists."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        email, password = self.read(EMAIL).strip(), self.read(PASSWORD)
+        email, password = normal_address(self.read(EMAIL)), self.read(PASSWORD)
         try:
-            validate_email(email)
+            validate_address(email)
         except ValidationError:
             raise CommandError(f"{EMAIL} is no email address: {email}") from None
         try:
