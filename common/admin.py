@@ -18,6 +18,7 @@ from rest_framework.exceptions import APIException
 from common.errors import texts_of
 from common.handlers import known_problem
 from common.money import format_money
+from common.text import normalised, trimmed
 from common.writing import lock_row, save_fields
 
 # What services and the database refuse, and a person is told rather than a page that broke.
@@ -47,7 +48,8 @@ class AddressesAreInput:
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
         """Autocompletion hands on what stands in the address; no text in PostgreSQL holds a NUL."""
-        return super().get_search_results(request, queryset, search_term.replace("\0", ""))  # type: ignore[misc]
+        text = trimmed(normalised(search_term.replace("\0", "")))
+        return super().get_search_results(request, queryset, text)  # type: ignore[misc]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What an address fills a new row's form with: without what is no value of the field, and without dates, which

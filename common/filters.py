@@ -5,9 +5,12 @@ from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 from django import forms
+from django.core.validators import EMPTY_VALUES
 from django.db.models import Q, QuerySet
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as filters
 from django_filters.rest_framework import DjangoFilterBackend
@@ -20,6 +23,9 @@ from rest_framework.views import APIView
 
 from common.errors import invalid
 from common.moments import end_of_day, read_date, start_of_day
+from common.text import normalised, trimmed
+
+E_OR_YO = re.compile("[её]")
 
 # Parameters that belong to paging, ordering and content negotiation.
 GENERAL_PARAMETERS = {"page_size", "ordering", "format"}
@@ -102,35 +108,97 @@ class DateToFilter(filters.Filter):
 
 
 class StrictFilterBackend(DjangoFilterBackend):
-    """django-filter, with 400 for unknown parameters and, by its own doing, for unknown values."""
+    """django-filter, with 400 for unknown parameters and, by its own doing, for unknown values.
+
+    A parameter that is given several times asks for any of its values where it is a choice or an id, and is refused
+    everywhere else: none of them is dropped without a word.
+    """
+
+    # Longer than anything that is asked for; more often than there are choices.
+    MAX_LENGTH = 1000
+    MAX_TIMES = 50
 
     def filter_queryset(self, request: Request, queryset: QuerySet, view: APIView) -> QuerySet:
         if getattr(view, "detail", False):
             return queryset  # DRF passes here on its way to a single object, too
-        self._check_names(request, view, self.get_filterset_class(view, queryset))
-        return super().filter_queryset(request, queryset, view)
+        filterset_class = self.get_filterset_class(view, queryset)
+        self._check(request, view, filterset_class)
+        queryset = super().filter_queryset(request, queryset, view)
+        for name, values in request.query_params.lists():
+            if len(values) > 1:
+                filterset = filterset_class({}, queryset=queryset, request=request)
+                queryset = _any_of(filterset.filters[name], name, values, queryset)
+        return queryset
+
+    def get_filterset_kwargs(self, request: Request, queryset: QuerySet, view: APIView) -> dict[str, Any]:
+        return {**super().get_filterset_kwargs(request, queryset, view), "data": _read_once(request)}
 
     def cleaned(self, request: Request, view: Any) -> dict[str, Any]:
         """What the filters say, for a view that looks its rows up itself: refused as everywhere."""
         filterset_class = self.get_filterset_class(view)
-        self._check_names(request, view, filterset_class)
-        filterset = filterset_class(request.query_params, queryset=view.queryset)
+        self._check(request, view, filterset_class, may_repeat=False)
+        filterset = filterset_class(_read_once(request), queryset=view.queryset)
         if not filterset.is_valid():
             raise translate_validation(filterset.errors)
         return filterset.form.cleaned_data
 
-    def _check_names(self, request: Request, view: APIView, filterset_class: Any) -> None:
+    def _check(self, request: Request, view: APIView, filterset_class: Any, *, may_repeat: bool = True) -> None:
         paging = getattr(getattr(view, "paginator", None), "cursor_query_param", "page")
-        known = GENERAL_PARAMETERS | {paging} | set(filterset_class.base_filters if filterset_class else ())
+        filters_here = filterset_class.base_filters if filterset_class else {}
+        known = GENERAL_PARAMETERS | {paging} | set(filters_here)
         if getattr(view, "search_fields", None):
             known = known | {WordFilter.PARAMETER}
-        for name in request.query_params:
+        for name, values in request.query_params.lists():
             if name not in known:
                 raise invalid(name, "unknown_filter", _("There is no such filter here."))
+            if name in filters_here and any(len(value) > self.MAX_LENGTH for value in values):
+                text = gettext("Ensure this field has no more than {max_length} characters.")
+                raise invalid(name, "max_length", text.format(max_length=self.MAX_LENGTH))
+            repeatable = may_repeat and isinstance(filters_here.get(name), REPEATABLE)
+            if len(values) > (self.MAX_TIMES if repeatable else 1):
+                raise invalid(name, "repeated", _("This can be given only once."))
+
+
+# Filters that may be given several times, for any of the values.
+REPEATABLE = (filters.ChoiceFilter, filters.UUIDFilter)
+
+
+def _read_once(request: Request) -> QueryDict:
+    """The parameters that are given once, in the normal form of text."""
+    found = QueryDict(mutable=True)
+    for name, values in request.query_params.lists():
+        if len(values) == 1:
+            found[name] = trimmed(normalised(values[0])) or values[0]  # what is invisible is not nothing
+    return found
+
+
+def _any_of(one: filters.Filter, name: str, values: list[str], queryset: QuerySet) -> QuerySet:
+    meant = []
+    for value in values:
+        try:
+            meant.append(one.field.clean(value))
+        except forms.ValidationError as error:
+            first = error.error_list[0]
+            raise invalid(name, first.code or "invalid", first.messages[0]) from None
+    chosen = [value for value in dict.fromkeys(meant) if value not in EMPTY_VALUES]
+    if not chosen:
+        return queryset
+    # Each by the filter's own way, which may be a method of the filter set.
+    found = [Q(pk__in=one.filter(queryset, value).order_by().values("pk")) for value in chosen]
+    return queryset.filter(Q(*found, _connector=Q.OR))
+
+
+class AnyCaseChoiceFilter(filters.ChoiceFilter):
+    """A choice, read in any case."""
+
+    class field_class(filters.ChoiceFilter.field_class):  # noqa: N801 - django-filter's name
+        def to_python(self, value: Any) -> Any:
+            return super().to_python(value.lower() if isinstance(value, str) else value)
 
 
 class WordFilter(BaseFilterBackend):
-    """`?search=` over the view's `search_fields`: every word has to occur in one of them, in any case of letters.
+    """`?search=` over the view's `search_fields`: every word has to occur in one of them, in any case of letters, and
+    with е for ё.
 
     By regular expression: SQLite's LIKE knows the cases of ASCII alone.
     """
@@ -145,12 +213,13 @@ class WordFilter(BaseFilterBackend):
         if not names or getattr(view, "detail", False):
             return queryset
         try:
-            text = self.FIELD.clean(request.query_params.get(self.PARAMETER))
+            text = self.FIELD.clean(trimmed(normalised(request.query_params.get(self.PARAMETER, ""))))
         except forms.ValidationError as error:
             first = error.error_list[0]
             raise invalid(self.PARAMETER, first.code or "invalid", first.messages[0]) from None
         for word in list(dict.fromkeys(text.split()))[: self.MAX_WORDS]:
-            occurs = [Q(**{f"{name}__iregex": re.escape(word)}) for name in names]
+            pattern = E_OR_YO.sub("[её]", re.escape(word.lower()))
+            occurs = [Q(**{f"{name}__iregex": pattern}) for name in names]
             queryset = queryset.filter(Q(*occurs, _connector=Q.OR))
         return queryset
 

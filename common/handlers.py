@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, ValidationError
@@ -29,6 +30,9 @@ from common.renderers import JSONRenderer
 from common.serializers import as_serializer_error
 
 logger = logging.getLogger(__name__)
+
+MAX_ERRORS = 100
+MAX_DETAIL = 1000
 
 
 def known_problem(error: Exception) -> exceptions.APIException:
@@ -88,7 +92,8 @@ class ExceptionHandler(BaseExceptionHandler):
 
 class ProblemFormatter(ExceptionFormatter):
     def get_errors(self) -> list[Error]:
-        return list(_flat(self.exc.detail))
+        # Each of a thousand members may be wrong in many ways: nobody reads on so far.
+        return list(islice(_flat(self.exc.detail), MAX_ERRORS))
 
     def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
         is_validation = isinstance(self.exc, exceptions.ValidationError)
@@ -116,7 +121,8 @@ def _flat(detail: Any, path: tuple[str, ...] = ()) -> Iterator[Error]:
     else:
         # The one text that DRF does not translate.
         text = gettext("No data provided") if detail == "No data provided" else str(detail)
-        yield Error(detail.code, text, ".".join(path) or None)
+        # Some texts, and names of members, repeat what was sent.
+        yield Error(detail.code, text[:MAX_DETAIL], ".".join(path)[:MAX_DETAIL] or None)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,9 +1,12 @@
 """Abstract bases: no tables here."""
 
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from common.ids import new_id
+from common.text import normalised, trimmed
 
 
 class Language(models.TextChoices):
@@ -19,6 +22,15 @@ class Row(models.Model):
 
     class Meta:
         abstract = True
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        """Text is brought into its normal form before it is judged, as the API does (`common.text`)."""
+        for field in self._meta.concrete_fields:
+            value = getattr(self, field.attname) if isinstance(field, models.CharField | models.TextField) else None
+            if isinstance(value, str) and field.name not in (exclude or ()):
+                text = normalised(value)
+                setattr(self, field.attname, trimmed(text) if isinstance(field, models.CharField) else text)
+        super().clean_fields(exclude=exclude)
 
 
 class EditableRow(Row):

@@ -96,7 +96,7 @@ class CursorPagination(pagination.CursorPagination):
 
 def _whole_number(request: Request, name: str, default: Any, largest: int | None) -> int:
     raw = request.query_params.get(name)
-    if raw is None:
+    if not raw:
         return default
     if not (raw.isascii() and raw.isdecimal()) or int(raw[:10]) < 1:
         raise invalid(name, "invalid", _("A whole number from 1 on is needed."))

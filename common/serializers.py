@@ -179,8 +179,6 @@ def rule(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 
 class Serializer(drf.Serializer):
-    default_error_messages = {"invalid": _("An object is needed here.")}
-
     @classmethod
     def many_init(cls, *args: Any, **kwargs: Any) -> drf.ListSerializer:
         kwargs.setdefault("max_length", MAX_ITEMS)

@@ -2,12 +2,13 @@
 
 import html
 import re
-import unicodedata
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+
+from common.text import plain
 
 YOUTUBE_HOSTS = {
     "youtube.com",
@@ -129,7 +130,7 @@ def _links(text: str) -> Iterator[str]:
     """Everything in the text that someone may take for a link; more than one reader's understanding of it."""
     # As it is written, and as it reads once Markdown's escapes, HTML's entities and look-alikes of ASCII are resolved.
     resolved = ENTITY.sub(lambda entity: html.unescape(entity.group()), ESCAPED_IN_MARKDOWN.sub(r"\1", text))
-    for reading in dict.fromkeys([text, unicodedata.normalize("NFKC", resolved).replace("。", ".")]):
+    for reading in dict.fromkeys([text, plain(resolved).replace("。", ".")]):
         for match in TARGET.finditer(reading):
             # Browsers ignore tabs and newlines in a target, and control characters before it.
             target = re.sub(r"[\t\r\n]", "", next(filter(None, match.groups()), "")).lstrip(BELOW_BLANK)

@@ -5,7 +5,6 @@ PostgreSQL the stems live in a tsvector under a GIN index, elsewhere in a text c
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from threading import Lock
@@ -14,6 +13,8 @@ from typing import Any
 import snowballstemmer
 from django.db import models
 from django.db.models.lookups import Lookup
+
+from common.text import plain
 
 WORD = re.compile(r"[^\W_]+(?:[+#]+)?")
 MAX_WORD = 40
@@ -36,7 +37,7 @@ def stem(word: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words in the one spelling that is compared: "Ёлки & PYTHON" → ["елки", "python"]."""
-    spelt = unicodedata.normalize("NFKC", text).lower().replace("ё", "е")
+    spelt = plain(text).lower().replace("ё", "е")
     return [word[:MAX_WORD] for word in WORD.findall(spelt)]
 
 

@@ -1,8 +1,6 @@
-from typing import Any
-
 from django_filters import rest_framework as filters
 
-from common.filters import DateFromFilter, DateToFilter
+from common.filters import AnyCaseChoiceFilter, DateFromFilter, DateToFilter
 from payments.models import Coupon, Payment
 
 
@@ -11,7 +9,7 @@ class PaymentFilter(filters.FilterSet):
 
     paid_course = filters.UUIDFilter(field_name="paid_course_id")
     paid_lesson = filters.UUIDFilter(field_name="paid_lesson_id")
-    payment_method = filters.ChoiceFilter(choices=Payment.Method.choices)
+    payment_method = AnyCaseChoiceFilter(choices=Payment.Method.choices)
     status = filters.ChoiceFilter(choices=Payment.Status.choices)
     user = filters.UUIDFilter(field_name="user_id")
     date_from = DateFromFilter("payment_date")
@@ -20,13 +18,6 @@ class PaymentFilter(filters.FilterSet):
     class Meta:
         model = Payment
         fields = ("paid_course", "paid_lesson", "payment_method", "status", "user")
-
-    def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
-        if data is not None and "payment_method" in data:
-            # Read in any case, as everywhere.
-            data = data.copy()
-            data["payment_method"] = data["payment_method"].lower()
-        super().__init__(data, *args, **kwargs)
 
 
 class CouponFilter(filters.FilterSet):

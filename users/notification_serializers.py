@@ -62,6 +62,11 @@ class MarkedReadSerializer(serializers.Serializer):
 
 
 class PreferenceListSerializer(serializers.ListSerializer):
+    """At most one preference for each kind."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "max_length": len(Notification.Kind)})
+
     def validate(self, attrs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         kinds = [preference["kind"] for preference in attrs]
         if len(kinds) != len(set(kinds)):

@@ -108,7 +108,7 @@ class CabinetView(generics.ListAPIView):
 
     def get_queryset(self) -> QuerySet[Enrollment]:
         mine = Enrollment.objects.filter(user=self.request.user).select_related("course")
-        return mine if self.request.query_params.get("status") == "all" else mine.in_cabinet()
+        return mine if "all" in self.request.query_params.getlist("status") else mine.in_cabinet()
 
     def paginate_queryset(self, queryset: QuerySet[Enrollment]) -> Any:
         return with_progress(super().paginate_queryset(queryset))

@@ -53,6 +53,23 @@ def browser():
 # --- 400 -------------------------------------------------------------------------------------------------------------
 
 
+def test_a_hundred_errors_are_told_of_at_most(client_for, course):
+    quiz = {"title": "x", "questions": [{"kind": "x" * 5000}] * 200}
+
+    response = client_for("teacher").post(f"{COURSES}{course.pk}/quizzes/", quiz)
+
+    check_problem(response, 400, "validation_error")
+    assert len(response.json()["errors"]) == 100
+    assert len(response.content) < 100_000
+
+
+def test_more_preferences_than_there_are_kinds(client_for):
+    response = client_for("student").put(PREFERENCES, [{"kind": "x", "in_app": True}] * 60_000)
+
+    check_problem(response, 400, "validation_error")
+    assert [error["code"] for error in response.json()["errors"]] == ["max_length"]
+
+
 def test_a_field_that_is_not_valid(api):
     response = api.post(TOKEN, {"email": "anna"})
 

@@ -183,3 +183,75 @@ def test_lists_that_are_searched(client_for, course, path):
     answer = client_for("admin").get(path.format(course=f"{COURSES}{course.pk}/"), {"search": "no such thing"})
 
     assert titles(answer) == []
+
+
+# --- Given several times ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def levels(teacher):
+    return [
+        CourseFactory(owner=teacher, title=level, level=level) for level in ("beginner", "intermediate", "advanced")
+    ]
+
+
+def test_any_of_several_choices(api, levels):
+    response = api.get(f"{COURSES}?level=beginner&level=advanced&ordering=title")
+
+    assert titles(response) == ["advanced", "beginner"]
+
+
+def test_any_of_several_ids(api, levels, other):
+    CourseFactory(owner=other, title="Other")
+
+    response = api.get(f"{COURSES}?owner={other.pk}&owner={levels[0].pk}")
+
+    assert titles(response) == ["Other"]
+
+
+def test_an_empty_one_of_several_asks_for_nothing(api, levels):
+    assert titles(api.get(f"{COURSES}?level=&level=advanced")) == ["advanced"]
+
+
+def test_one_of_several_is_unknown(api, levels):
+    check_refused(api.get(f"{COURSES}?level=beginner&level=expert"), "level")
+
+
+@pytest.mark.parametrize("name", ["search", "price_min", "is_free", "ordering", "page", "page_size", "category"])
+def test_what_cannot_be_given_twice(api, levels, name):
+    response = api.get(f"{COURSES}?{name}=1&{name}=1")
+
+    check_refused(response, name)
+    assert response.json()["errors"][0]["code"] == "repeated"
+
+
+def test_either_status_of_the_cabinet(client_for, enrolled):
+    client = client_for("enrolled")
+
+    counts = [
+        client.get(f"/api/users/me/courses/?{query}").json()["count"]
+        for query in ("status=completed&status=expired", "status=completed&status=active", "status=expired&status=all")
+    ]
+    assert counts == [0, 1, 1]
+
+
+@pytest.mark.parametrize("query", ["page=", "page_size=", "page=&page_size=&level="])
+def test_an_empty_page_is_the_first(api, levels, query):
+    assert len(titles(api.get(f"{COURSES}?{query}"))) == 3
+
+
+# --- Words -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("search", ["Ёлка", "елка", "ЕЛКА", "\u200bЕ\u0308лка\u00a0", "ёл"])
+def test_a_search_knows_no_case_no_dots_and_no_forms(client_for, api, course, search):
+    LessonFactory(course=course, order=9, title="Ёлка", is_preview=True)
+    LessonFactory(course=course, order=10, title="Еловый лес", is_preview=True)
+
+    response = api.get(f"{COURSES}{course.pk}/lessons/", {"search": search})
+
+    assert "Ёлка" in titles(response)
+
+
+def test_a_search_of_a_hundred_kilobytes(client_for, course):
+    check_refused(client_for("admin").get("/api/users/", {"search": "x" * 100_000}), "search")

@@ -102,7 +102,7 @@ def test_a_page_has_a_hundred_rows_at_most(api, teacher):
     assert body["next"]
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "x", "1.5", "", " ", "1e3", "٣", "²", "+1", "1\x00", "0x1", "last"])
+@pytest.mark.parametrize("value", ["0", "-1", "x", "1.5", " ", "1e3", "٣", "²", "+1", "1\x00", "0x1", "last"])
 @pytest.mark.parametrize("name", ["page", "page_size"])
 def test_garbage(api, catalogue, name, value):
     response = api.get(COURSES, {name: value})
