@@ -31,8 +31,8 @@ COPY --from=builder /opt/venv /opt/venv
 COPY . .
 
 # The code belongs to root, and the process cannot change it: whatever is compiled or collected has to be so now. The
-# settings insist on a key; this one signs nothing, and does not outlive the line.
-RUN SECRET_KEY=collectstatic-signs-nothing-so-any-text-will-do DATA_DIR=/tmp/build python manage.py collectstatic --noinput \
+# key that the settings make for this does not outlive the line.
+RUN DATA_DIR=/tmp/build python manage.py collectstatic --noinput \
     && python -m compileall -q . \
     && rm -rf /tmp/build
 

@@ -88,8 +88,8 @@ translations-check: $(VENV)/.dev
 # --- What developers run ---
 
 lock: $(VENV)/.dev ## Resolve requirements*.in anew
-	@$(BIN)/uv pip compile -q --generate-hashes --no-header --universal --python-version 3.11 requirements.in -o requirements.txt
-	@$(BIN)/uv pip compile -q --generate-hashes --no-header --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	@$(BIN)/uv pip compile -q --generate-hashes --no-header --universal --no-strip-extras --python-version 3.11 requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile -q --generate-hashes --no-header --universal --no-strip-extras --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 
 schema: $(VENV)/.dev ## Write openapi.yaml and docs/problems.md anew
 	@$(TOOL_ENV) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file openapi.yaml

@@ -9,6 +9,7 @@ import io
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
@@ -36,6 +37,7 @@ def load_demo(*, force: bool = False) -> tuple[dict[str, Any], dict[str, int]]:
 
     Raises DemoError if the database holds anything else, unless forced; what is not the demo's is kept in any case.
     """
+    refuse_unless_on_loopback()
     strangers = merged(registry.demo_strangers.call_each())
     if any(strangers.values()) and not force:
         found = ", ".join(f"{name}: {count}" for name, count in strangers.items() if count)
@@ -45,6 +47,17 @@ def load_demo(*, force: bool = False) -> tuple[dict[str, Any], dict[str, int]]:
     people: dict[str, Any] = {}
     counts = merged(registry.demo_loaders.call_each(people))
     return people, counts
+
+
+def refuse_unless_on_loopback() -> None:
+    """Raises DemoError where others come: everybody knows the password of the demo's people, and one is an admin."""
+    if not settings.ON_LOOPBACK:
+        raise DemoError("The demo is for this machine alone: BASE_URL or ALLOWED_HOSTS let others in.")
+
+
+def is_demo(pk: UUID) -> bool:
+    """Whether the row of this id is one of the demo's."""
+    return DEMO_IDS[0] <= pk <= DEMO_IDS[1]
 
 
 def merged(parts: list[dict[str, int]]) -> dict[str, int]:

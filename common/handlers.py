@@ -28,6 +28,7 @@ from common.errors import (
 )
 from common.renderers import JSONRenderer
 from common.serializers import as_serializer_error
+from common.throttling import count_what_was_refused
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,13 @@ SERVER_ERROR = _("Something broke on our side. We have been told.")
 
 
 class ExceptionHandler(BaseExceptionHandler):
+    def run(self) -> Response | None:
+        try:
+            count_what_was_refused(self.context["view"], self.context["request"])
+        except exceptions.Throttled as throttled:
+            self.exc = throttled
+        return super().run()
+
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if isinstance(exc, ProtectedError | RestrictedError):
             return RuleBroken("in_use", _("People have paid for this or worked on it: it cannot be deleted."))

@@ -1,11 +1,17 @@
+import logging
 from collections.abc import Callable
 
+from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.translation import gettext_lazy as _
 from rest_framework.permissions import SAFE_METHODS
 
+from common.addresses import client_address
 from common.errors import RETRY_AFTER_SECONDS, ServiceUnavailable, problem_response
+
+logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -46,3 +52,28 @@ class DatabaseOutageMiddleware:
         response = problem_response(503, ServiceUnavailable.default_code, ServiceUnavailable.default_detail)
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
+
+
+class HostMiddleware:
+    """Refuses a request for a host that is none of ours, before anything else asks for it: Django itself would log a
+    traceback, and show a page for developers while DEBUG is on."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            request.get_host()
+        except DisallowedHost:
+            host = request.META.get("HTTP_HOST", "")
+            logger.warning("Refused a request from %s for the host %.100r", client_address(request) or "-", host)
+            return problem_response(400, "bad_request", _("This server does not answer under that host name."))
+        return self.get_response(request)
+
+
+class OneLine(logging.Filter):
+    """A malformed request is the caller's affair: what Django logs of it goes without the traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.exc_info = record.exc_text = None
+        return True

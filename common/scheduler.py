@@ -1,8 +1,12 @@
+from datetime import timedelta
 from typing import Any
 
 from celery.beat import SchedulingError
-from django_celery_beat.models import PeriodicTask
+from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
+
+# The minutes of the crontabs that stood for intervals before, and what they stood for.
+FORMER_CRONTABS = {"*": 1, "*/10": 10, "5-59/10": 10, "5": 60}
 
 
 class AdminKeepsScheduler(DatabaseScheduler):
@@ -20,6 +24,21 @@ class AdminKeepsScheduler(DatabaseScheduler):
     def update_from_dict(self, mapping: dict[str, Any]) -> None:
         known = set(PeriodicTask.objects.filter(name__in=mapping).values_list("name", flat=True))
         super().update_from_dict({name: entry for name, entry in mapping.items() if name not in known})
+        for name in known:
+            if isinstance(mapping[name]["schedule"], timedelta):
+                self._replace_former_crontab(name, mapping[name]["schedule"])
+
+    def _replace_former_crontab(self, name: str, interval: timedelta) -> None:
+        """An installation of before has the entry as a crontab, which pauses when summer time ends."""
+        minutes = [minute for minute, length in FORMER_CRONTABS.items() if timedelta(minutes=length) == interval]
+        every = {f"crontab__{field}": "*" for field in ("hour", "day_of_week", "day_of_month", "month_of_year")}
+        former = PeriodicTask.objects.filter(name=name, crontab__minute__in=minutes, **every)
+        if former.exists():
+            new, _ = IntervalSchedule.objects.get_or_create(
+                every=int(interval.total_seconds()), period=IntervalSchedule.SECONDS
+            )
+            former.update(crontab=None, interval=new)
+            PeriodicTasks.update_changed()
 
     def apply_async(self, entry: ModelEntry, *args: Any, **kwargs: Any) -> Any:
         self.unsent.pop(entry.name, None)

@@ -1,7 +1,12 @@
 """Reading the environment, loudly: a missing or malformed variable stops the start with one line that names it."""
 
 import os
+import secrets
+import sys
+import tempfile
 from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -16,6 +21,10 @@ class ConfigurationError(SystemExit):
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"Configuration error: {name} {problem}")
+
+
+def warn(problem: str) -> None:
+    print(f"Warning: {problem}", file=sys.stderr)  # noqa: T201 - logging is not set up yet
 
 
 def read(name: str, default: T | None = None, cast: Callable[[str], T] | None = None) -> T:
@@ -135,3 +144,78 @@ def choice_of(*values: str) -> Callable[[str], str]:
         return raw
 
     return cast
+
+
+# --- What nobody but this machine reaches ----------------------------------------------------------------------------
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name of ALLOWED_HOSTS or of an address leads to this machine and nowhere else."""
+    host = host.lower().rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def url_is_loopback(address: str) -> bool:
+    return is_loopback(urlsplit(address).hostname or "")
+
+
+# --- The key ---------------------------------------------------------------------------------------------------------
+
+KEY_CHARACTERS = 32
+# Keys that stand, or have stood, in a file that everybody can read. A test looks for others.
+PUBLISHED_KEYS = {
+    "development-only-key-known-to-everybody-who-reads-this",
+    "collectstatic-signs-nothing-so-any-text-will-do",
+}
+# Fewer different characters than any random key has: `tests-tests-tests-…`, `changeme` over and over.
+KEY_DIFFERENT_CHARACTERS = 12
+
+
+def is_published(key: str) -> bool:
+    """Whether the key is one that others know, or is no random one at all."""
+    return (
+        key in PUBLISHED_KEYS
+        or key.startswith(("django-insecure-", "development-only"))
+        or len(set(key)) < KEY_DIFFERENT_CHARACTERS
+    )
+
+
+def secret_key(*, on_loopback: bool, data_dir: Path) -> str:
+    """SECRET_KEY. Where nobody but this machine comes, a missing one is made and kept, and a poor one does."""
+    key = os.environ.get("SECRET_KEY", "").strip()
+    if not key:
+        if not on_loopback:
+            raise ConfigurationError("SECRET_KEY", "is missing. See .env.example.")
+        return kept_key(data_dir / "secret_key")
+    if len(key) < KEY_CHARACTERS:
+        if not on_loopback:
+            raise ConfigurationError("SECRET_KEY", "is too short: use 50 random characters")
+        warn("SECRET_KEY is too short for anything but this machine: use 50 random characters")
+    elif is_published(key) and not on_loopback:
+        raise ConfigurationError("SECRET_KEY", "is known to everybody, or not random: use 50 random characters")
+    return key
+
+
+def kept_key(file: Path) -> str:
+    """The key in the file, made by whichever process comes first; the others find it whole."""
+    try:
+        if not file.exists():
+            with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix="secret_key.", delete=False) as draft:
+                draft.write(secrets.token_urlsafe(50))
+            try:
+                os.link(draft.name, file)  # unlike a renaming, it fails if another process was faster
+            except FileExistsError:
+                pass
+            finally:
+                Path(draft.name).unlink()
+        key = file.read_text().strip()
+    except OSError as error:
+        raise ConfigurationError("SECRET_KEY", f"is missing, and none can be kept in DATA_DIR: {error}") from None
+    if len(key) < KEY_CHARACTERS:
+        raise ConfigurationError("SECRET_KEY", f"in {file} is too short: delete the file, and another is made")
+    return key

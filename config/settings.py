@@ -23,13 +23,17 @@ from config.environment import (
     broker_address,
     choice_of,
     comma_separated,
+    is_loopback,
     port,
     positive,
     read,
     redis_address,
+    secret_key,
     some_of,
     throttle_rate,
     time_zone,
+    url_is_loopback,
+    warn,
     web_address,
     web_addresses,
     whole,
@@ -42,19 +46,15 @@ dotenv.load_dotenv(BASE_DIR / os.environ.get("ENV_FILE", ".env"))
 
 # --- The process -----------------------------------------------------------------------------------------------------
 
-SECRET_KEY: str = read("SECRET_KEY")
-if len(SECRET_KEY) < 32:
-    raise ConfigurationError("SECRET_KEY", "is too short: use 50 random characters")
 DEBUG: bool = read("DEBUG", False, boolean)
 ALLOWED_HOSTS: list[str] = read("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], comma_separated)
 HOST: str = read("HOST", "127.0.0.1")
 PORT: int = read("PORT", 8000, port)
 BASE_URL: str = read("BASE_URL", f"http://127.0.0.1:{PORT}", web_address)
 FRONTEND_URL: str = read("FRONTEND_URL", BASE_URL, web_address)
-CORS_ALLOWED_ORIGINS: list[str] = read("CORS_ALLOWED_ORIGINS", [], web_addresses)
-CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match"]
-CORS_EXPOSE_HEADERS = ["Content-Disposition", "ETag", "Retry-After", "Idempotent-Replayed"]
-CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL.startswith("https://") else []
+# Whether nobody but this machine comes here. Only then does anything go that everybody knows: a published key, the demo
+# with its password, the Stripe stand-in.
+ON_LOOPBACK = url_is_loopback(BASE_URL) and all(is_loopback(host) for host in ALLOWED_HOSTS)
 
 # State of the services that run embedded: the database file, broker folders, letters, logs. DATA_DIR moves media too.
 DATA_DIR = Path(read("DATA_DIR", str(BASE_DIR / "var"))).absolute()
@@ -65,6 +65,27 @@ for state_folder in (DATA_DIR, MEDIA_ROOT):
         state_folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError("DATA_DIR", f"cannot be used: {error}") from None
+SECRET_KEY: str = secret_key(on_loopback=ON_LOOPBACK, data_dir=DATA_DIR)
+
+CORS_ALLOWED_ORIGINS: list[str] = read("CORS_ALLOWED_ORIGINS", [], web_addresses)
+# On a developer's machine the front end may run on any port.
+CORS_ALLOWED_ORIGIN_REGEXES = [r"^https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$"] if ON_LOOPBACK else []
+CORS_ALLOW_HEADERS = [
+    *default_headers, "accept-language", "cache-control", "idempotency-key", "if-match", "if-modified-since",
+    "if-none-match", "range",
+    "x-request-id", "traceparent", "tracestate", "baggage", "sentry-trace",
+    # Resumable uploads, as the tus clients send them.
+    "tus-resumable", "upload-length", "upload-metadata", "upload-offset", "upload-checksum", "upload-defer-length",
+    "upload-concat", "x-http-method-override",
+]  # fmt: skip
+CORS_EXPOSE_HEADERS = [
+    "Accept-Ranges", "Content-Disposition", "Content-Language", "Content-Length", "Content-Range", "ETag",
+    "Idempotent-Replayed", "Last-Modified", "Location", "RateLimit", "RateLimit-Policy", "Retry-After",
+    "WWW-Authenticate", "X-Request-ID",
+    "Tus-Resumable", "Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm", "Upload-Offset",
+    "Upload-Length", "Upload-Expires", "Upload-Metadata",
+]  # fmt: skip
+CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL.startswith("https://") else []
 
 INSTALLED_APPS = [
     "common.apps.SiteConfig",
@@ -97,6 +118,7 @@ MIDDLEWARE = [
     "django.middleware.http.ConditionalGetMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "common.middleware.HostMiddleware",
     "common.middleware.DatabaseOutageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -300,22 +322,32 @@ MINIMUM_CHARGES = {"USD": "0.50", "EUR": "0.50", "GBP": "0.30", "JPY": "50"}
 STRIPE_STAND_IN_PORT: int = read("STRIPE_STAND_IN_PORT", 12111, port)
 STRIPE_API_BASE: str = read("STRIPE_API_BASE", "", web_address)
 STRIPE_SECRET_KEY: str = read("STRIPE_SECRET_KEY", "")
+STAND_IN_KEY = "sk_test_stand_in"
+if not ON_LOOPBACK and STRIPE_SECRET_KEY in {"", STAND_IN_KEY}:
+    raise ConfigurationError(
+        "STRIPE_SECRET_KEY", "is missing: the Stripe stand-in, which moves no money, is for this machine alone."
+    )
 # With neither an account nor an address to talk to, payments go to the bundled stand-in.
 STRIPE_STAND_IN = not STRIPE_API_BASE and not STRIPE_SECRET_KEY
 if STRIPE_STAND_IN:
     STRIPE_API_BASE = f"http://127.0.0.1:{STRIPE_STAND_IN_PORT}"
 STRIPE_API_BASE = STRIPE_API_BASE or "https://api.stripe.com"
-if STRIPE_API_BASE == "https://api.stripe.com" and not os.environ.get("STRIPE_WEBHOOK_SECRET", "").strip():
-    raise ConfigurationError("STRIPE_WEBHOOK_SECRET", "is missing: Stripe itself is to be used. See .env.example.")
-STRIPE_SECRET_KEY = STRIPE_SECRET_KEY or "sk_test_stand_in"
+STRIPE_SECRET_KEY = STRIPE_SECRET_KEY or STAND_IN_KEY
 # Two secrets, separated by a comma, while one replaces the other. The stand-in's own differs in every installation, so
-# that nobody can sign events for one that forgot to configure Stripe.
+# that nobody can sign events for one that forgot to configure Stripe. With none, for a first try with Stripe's test
+# mode, webhooks are answered with 503 (payments.webhooks).
 STRIPE_WEBHOOK_SECRETS: list[str] = read(
     "STRIPE_WEBHOOK_SECRET",
-    ["whsec_" + hashlib.sha256(f"stripe-stand-in:{SECRET_KEY}".encode()).hexdigest()[:32]],
+    []
+    if STRIPE_API_BASE == "https://api.stripe.com"
+    else ["whsec_" + hashlib.sha256(f"stripe-stand-in:{SECRET_KEY}".encode()).hexdigest()[:32]],
     comma_separated,
 )
-STRIPE_WEBHOOK_SECRET = STRIPE_WEBHOOK_SECRETS[0]
+if not STRIPE_WEBHOOK_SECRETS:
+    if "_live_" in STRIPE_SECRET_KEY:
+        raise ConfigurationError("STRIPE_WEBHOOK_SECRET", "is missing: there is a live key. See .env.example.")
+    warn("STRIPE_WEBHOOK_SECRET is missing: Stripe's webhooks are answered with 503 until it is set")
+STRIPE_WEBHOOK_SECRET = STRIPE_WEBHOOK_SECRETS[0] if STRIPE_WEBHOOK_SECRETS else ""
 STRIPE_TIMEOUT_SECONDS = 10
 RECONCILE_AFTER_MINUTES: int = read("RECONCILE_AFTER_MINUTES", 10, positive)
 REFUND_WINDOW_DAYS: int = read("REFUND_WINDOW_DAYS", 14, positive)
@@ -359,14 +391,17 @@ CELERY_BEAT_SCHEDULER = "common.scheduler:AdminKeepsScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 # When a task last ran is written at once: a scheduler that is killed does not repeat the day's tasks when it is back.
 CELERY_BEAT_SYNC_EVERY = 1
+# What is periodic goes by intervals, what belongs to a time of the day by crontabs: a crontab of every minute would
+# pause for the hour that summer time repeats at its end.
+EVERY_MINUTE = timedelta(minutes=1)
 CELERY_BEAT_SCHEDULE = {
     "announce-pending-updates": {
         "task": "materials.tasks.announce_pending_updates",
-        "schedule": crontab(),
+        "schedule": EVERY_MINUTE,
     },
     "send-pending-emails": {
         "task": "users.tasks.send_pending_emails",
-        "schedule": crontab(),
+        "schedule": EVERY_MINUTE,
     },
     "send-daily-digests": {
         "task": "users.tasks.send_daily_digests",
@@ -382,23 +417,23 @@ CELERY_BEAT_SCHEDULE = {
     },
     "close-expired-attempts": {
         "task": "assignments.tasks.close_expired_attempts",
-        "schedule": crontab(),
+        "schedule": EVERY_MINUTE,
     },
     "complete-waiting-enrollments": {
         "task": "assignments.tasks.complete_waiting_enrollments",
-        "schedule": crontab(),
+        "schedule": EVERY_MINUTE,
     },
     "send-feedback-answers": {
         "task": "community.tasks.send_feedback_answers",
-        "schedule": crontab(),
+        "schedule": EVERY_MINUTE,
     },
     "tell-of-unread-messages": {
         "task": "community.tasks.tell_of_unread_messages",
-        "schedule": crontab(),
+        "schedule": EVERY_MINUTE,
     },
     "remind-due-assignments": {
         "task": "assignments.tasks.remind_due_assignments",
-        "schedule": crontab(minute="5"),
+        "schedule": timedelta(hours=1),
     },
     "deactivate-inactive-users": {
         "task": "users.tasks.deactivate_inactive_users",
@@ -410,11 +445,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "reconcile-pending-payments": {
         "task": "payments.tasks.reconcile_pending_payments",
-        "schedule": crontab(minute="*/10"),
+        "schedule": timedelta(minutes=10),
     },
     "fetch-missed-events": {
         "task": "payments.tasks.fetch_missed_events",
-        "schedule": crontab(minute="5-59/10"),
+        "schedule": timedelta(minutes=10),
     },
     "remind-pending-payments": {
         "task": "payments.tasks.remind_pending_payments",
@@ -426,7 +461,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "process-failed-webhook-events": {
         "task": "payments.tasks.process_failed_webhook_events",
-        "schedule": crontab(),
+        "schedule": EVERY_MINUTE,
     },
 }
 # What the publisher waits for a broker that is down or frozen (see common.background). A worker needs socket time-outs
@@ -460,6 +495,8 @@ def rate(name: str, default: str) -> str | None:
     return None if value == "off" else value
 
 
+TEST_RUNNER = "common.testing.runner.PytestRunner"  # `manage.py test`
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["users.authentication.JWTAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -481,9 +518,9 @@ REST_FRAMEWORK = {
     "DEFAULT_METADATA_CLASS": "common.metadata.Metadata",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.AnonRateThrottle",
-        "rest_framework.throttling.UserRateThrottle",
-        "rest_framework.throttling.ScopedRateThrottle",
+        "common.throttling.AnonRateThrottle",
+        "common.throttling.UserRateThrottle",
+        "common.throttling.ScopedRateThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {
         "anon": rate("THROTTLE_ANON", "200/min"),
@@ -588,11 +625,16 @@ LOG_LEVEL = read("LOG_LEVEL", "INFO", choice_of("DEBUG", "INFO", "WARNING", "ERR
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"one_line": {"()": "common.middleware.OneLine"}},
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "malformed": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["one_line"]},
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django.request": {"level": "ERROR"},  # a 4xx is the caller's affair
+        "django.security": {"handlers": ["malformed"], "propagate": False},
         "stripe": {"level": "WARNING"},
     },
 }

@@ -62,6 +62,10 @@ LOST = ("vera", "design")
 SHARE_GIVEN_BACK = Decimal("0.30")  # of what was refunded in part
 
 
+class IncompleteError(DemoError):
+    """The people or courses that were paid for are not all there."""
+
+
 def strangers() -> dict[str, int]:
     return {
         "payments": other_rows(Payment).count(),
@@ -86,14 +90,14 @@ def clear() -> None:
 
 
 def load(people: dict[str, User]) -> dict[str, int]:
-    """Raises DemoError if the people or the courses of the demo are not there."""
+    """Raises IncompleteError if the people or the courses of the demo are not there."""
     courses = demo_rows(Course).in_bulk()
     needed = {demo_id("course", key) for _person, key in [*AFTERMATHS, *(attempt[:2] for attempt in ATTEMPTS)]}
     bought = list(
         demo_rows(Enrollment).filter(source=Enrollment.Source.PAYMENT).select_related("user", "course").order_by("pk")
     )
     if not bought or not needed <= courses.keys() or not {attempt.person for attempt in ATTEMPTS} <= people.keys():
-        raise DemoError("The people and courses of the demo are not there.")
+        raise IncompleteError("The people and courses of the demo are not there.")
     if other_rows(Coupon).filter(code__in=COUPONS).exists():
         raise DemoError(f"A coupon has a code that the demo needs ({', '.join(COUPONS)}).")
     coupons = load_coupons(courses)

@@ -1,6 +1,10 @@
 """Where Stripe tells us what happened."""
 
+import logging
+
+from django.conf import settings
 from django.db import DataError
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -9,10 +13,12 @@ from rest_framework.views import APIView
 
 from common import serializers
 from common.background import enqueue
-from common.errors import RuleBroken
+from common.errors import RuleBroken, ServiceUnavailable
 from common.schema import problems
 from payments import gateway
 from payments.services import webhooks
+
+logger = logging.getLogger(__name__)
 
 
 @extend_schema(
@@ -20,7 +26,10 @@ from payments.services import webhooks
     request={"application/json": {"type": "object"}},
     responses={
         200: inline_serializer("EventNoted", {"received": serializers.BooleanField()}),
-        **problems(_400="invalid_signature: Not signed by Stripe; `malformed_event`: no event."),
+        **problems(
+            _400="invalid_signature: Not signed by Stripe; `malformed_event`: no event.",
+            _503="webhook_secret_missing: The server cannot check signatures yet.",
+        ),
     },
 )
 class WebhookView(APIView):
@@ -32,6 +41,13 @@ class WebhookView(APIView):
     throttle_classes = ()
 
     def post(self, request: Request) -> Response:
+        if not settings.STRIPE_WEBHOOK_SECRETS:
+            # Stripe sends the event again for three days, and reconciliation asks about it meanwhile.
+            logger.warning("A webhook was refused: STRIPE_WEBHOOK_SECRET is not set")
+            raise ServiceUnavailable(
+                _("The server has no STRIPE_WEBHOOK_SECRET yet, without which no event can be trusted."),
+                "webhook_secret_missing",
+            )
         try:
             payload = gateway.read_event(request._request.body, request.headers.get("Stripe-Signature", ""))
             event = webhooks.take_event(payload)

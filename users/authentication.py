@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 from django.utils import translation
@@ -15,9 +16,15 @@ from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.tokens import Token
 
 from common.addresses import client_address
+from common.demo import is_demo
 from users.guessing import guarded, remember
 from users.models import User
 from users.tokens import VERSION, claimed_id
+
+
+def may_sign_in(user: User) -> bool:
+    """The demo's people, whose password everybody knows, stay out where others than this machine come."""
+    return user.is_active and (settings.ON_LOOPBACK or not is_demo(user.pk))
 
 
 class JWTAuthentication(BaseJWTAuthentication):
@@ -32,7 +39,7 @@ class JWTAuthentication(BaseJWTAuthentication):
 
     def get_user(self, validated_token: Token) -> User:  # type: ignore[override] # the library's user is a type variable
         user = User.objects.for_request().filter(pk=claimed_id(validated_token.get("user_id"))).first()
-        if user is None or not user.is_active:
+        if user is None or not may_sign_in(user):
             raise AuthenticationFailed(_("User inactive or deleted."), code="user_inactive")
         if validated_token.get(VERSION) != user.token_version:
             raise InvalidToken
@@ -62,6 +69,10 @@ class EmailBackend(ModelBackend):
         if user:
             remember(user, address)
         return user
+
+    def user_can_authenticate(self, user: User) -> bool:  # type: ignore[override]
+        """Asked at signing in, and again for every request of a session."""
+        return may_sign_in(user)
 
     def _evaluate(self, email: str, password: str) -> User | None:
         user = User.objects.for_request().with_email(email).first()

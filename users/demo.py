@@ -3,6 +3,7 @@
 from datetime import timedelta
 from random import Random
 from typing import NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
@@ -135,6 +136,12 @@ def check_nobody_is_in_the_way() -> None:
     taken = others.filter(Q(lower_email__in=emails) | Q(lower_username__in=usernames)).first()
     if taken is not None:
         raise DemoError(f"{taken.email} ({taken.username or 'no username'}) has a name that the demo needs.")
+
+
+def id_of(email: str) -> UUID | None:
+    """Of the demo's person with this email."""
+    keys = [person.key for person in PEOPLE if f"{person.key}@example.com" == email.lower()]
+    return demo_id("user", keys[0]) if keys else None
 
 
 def find_people() -> dict[str, User]:

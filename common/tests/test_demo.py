@@ -449,20 +449,84 @@ def test_load_payments_alone(demo):
     assert list(Payment.objects.order_by("pk").values_list(*columns)) == rows
 
 
-def test_load_payments_needs_people_and_courses():
-    with pytest.raises(CommandError, match="Run load_initial_data first"):
-        call_command("load_payments", stdout=io.StringIO())
+@pytest.mark.usefixtures("_quick_pictures")
+def test_load_payments_needs_nothing_loaded_before():
+    call_command("load_payments", stdout=io.StringIO())
+
+    assert set(Payment.objects.values_list("status", flat=True)) == set(Payment.Status.values)
+    check_access_agrees_with_payments()
+    check_books_agree_with_payments()
+
+
+@pytest.mark.usefixtures("_quick_pictures")
+def test_load_payments_keeps_other_data(admin):
+    call_command("load_payments", stdout=io.StringIO())
+
+    assert User.objects.filter(pk=admin.pk).exists()
+
+
+# --- Where others come -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("load_initial_data",), ("load_initial_data", "--force"), ("load_payments",), ("loaddata", "initial_data.json"),
+        ("loaddata", "payments"), ("loaddata", "groups", "payments/fixtures/payment_data.json"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_the_demo_is_for_this_machine_alone(settings, command):
+    settings.ON_LOOPBACK = False
+
+    with pytest.raises(CommandError, match="for this machine alone"):
+        call_command(*command, stdout=io.StringIO())
+
+    assert not User.objects.exists()
+
+
+def test_a_server_for_others_starts_without_the_demo(settings):
+    settings.ON_LOOPBACK = False
+    output = io.StringIO()
+
+    call_command("load_initial_data", if_empty=True, stdout=output)
+
+    assert "not loaded" in output.getvalue()
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("key", ACCOUNTS)
+def test_people_of_the_demo_stay_out_where_others_come(demo, api, client, sign_in_as, settings, key):
+    """Whoever tried the server out before they opened it."""
+    signed_in, credentials = (
+        sign_in_as(person(key)),
+        {"email": f"{key}@example.com", "password": settings.DEMO_PASSWORD},
+    )
+    if key == "admin":
+        client.force_login(person(key), "users.authentication.EmailBackend")
+        assert client.get("/admin/").status_code == 200
+    settings.ON_LOOPBACK = False
+
+    assert api.post("/api/auth/token/", credentials).status_code == 401
+    assert signed_in.get("/api/users/me/").status_code == 401
+    assert client.get("/admin/").status_code == 302
 
 
 # --- Fixtures --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "order", [("payments", "payment_data"), ("payment_data", "payments"), ("payments",), ("payment_data",)]
-)
-def test_fixtures_load(order, api, settings):
+    "order",
+    [
+        ("initial_data",), ("groups", "initial_data", "payments", "payment_data"),
+        ("payment_data", "payments", "initial_data", "groups"), ("payments", "initial_data", "payment_data"),
+    ],
+    ids=",".join,
+)  # fmt: skip
+def test_fixtures_load_in_any_order(order, api, settings):
     settings.PASSWORD_HASHERS = ["users.hashers.Argon2Hasher"]  # what theirs are hashed with
-    call_command("loaddata", "groups", "initial_data", *order, verbosity=0)
+    for each in order:
+        call_command("loaddata", f"{each}.json", verbosity=0)
 
     assert Payment.objects.exists()
     assert person("moderator").is_moderator
@@ -475,6 +539,34 @@ def test_fixtures_load(order, api, settings):
     assert page["count"] == 5
     assert len(api.get("/api/courses/", {"search": "программа"}).json()["results"]) >= 1
     assert not User.objects.inactive_since(timezone.now() - timedelta(days=20)).exists()
+
+
+@pytest.mark.parametrize("fixture", ["payments", "payment_data"])
+def test_payments_bring_along_what_they_name(fixture):
+    call_command("loaddata", f"{fixture}.json", verbosity=0)
+
+    assert Payment.objects.exists()
+    check_access_agrees_with_payments()
+    for each in Course.objects.all():
+        assert (each.lesson_count, each.enrollment_count) == (each.lessons.count(), each.enrollments.count())
+
+
+# Each is once before and once after each other.
+ORDERS = [["load_payments", "csu", "loaddata payment_data.json", "loaddata initial_data.json"]]
+ORDERS += [ORDERS[0][::-1]]
+
+
+@pytest.mark.usefixtures("_quick_pictures")
+@pytest.mark.parametrize("order", ORDERS, ids=",".join)
+def test_commands_in_any_order(order, monkeypatch):
+    for name in ("DJANGO_SUPERUSER_EMAIL", "DJANGO_SUPERUSER_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+
+    for command in order:
+        call_command(*command.split(), stdout=io.StringIO())
+
+    assert person("admin").is_superuser
+    assert set(Payment.objects.values_list("status", flat=True)) == set(Payment.Status.values)
 
 
 def test_fixtures_agree_with_each_other_and_with_the_demo(load):

@@ -1,6 +1,11 @@
 """What caches may keep, and what they must tell apart."""
 
+import logging
+import logging.config
+
 import pytest
+from django.conf import settings as project
+from django.core.exceptions import SuspiciousOperation
 
 from users.tests.factories import PASSWORD
 
@@ -140,22 +145,68 @@ def test_a_page_of_ours_is_let_in(api, settings):
     response = api.get(COURSES, headers={"Origin": "https://lyceum.test"})
 
     assert response["Access-Control-Allow-Origin"] == "https://lyceum.test"
-    exposed = response["Access-Control-Expose-Headers"].split(", ")
-    assert {"Content-Disposition", "ETag", "Retry-After"} <= set(exposed)
+    exposed = set(response["Access-Control-Expose-Headers"].split(", "))
+    assert {"Content-Disposition", "ETag", "Retry-After", "Location", "X-Request-ID", "Upload-Offset"} <= exposed
 
 
-def test_a_preflight_is_answered(api, settings):
+@pytest.mark.parametrize("port", ["", ":3000", ":4200", ":5173", ":8080", ":65000"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_pages_of_this_machine_are_let_in_while_nobody_else_comes(api, host, port):
+    response = api.get(COURSES, headers={"Origin": f"http://{host}{port}"})
+
+    assert response["Access-Control-Allow-Origin"] == f"http://{host}{port}"
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost.evil.test", "http://127.0.0.1.evil.test:3000", "http://evil.test:5173", "null"]
+)
+def test_what_only_looks_like_this_machine_is_not_let_in(api, origin):
+    assert not api.get(COURSES, headers={"Origin": origin}).has_header("Access-Control-Allow-Origin")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["authorization", "content-type", "accept-language", "if-none-match", "idempotency-key", "traceparent",
+     "tracestate", "x-request-id", "x-requested-with", "tus-resumable", "upload-length", "upload-offset",
+     "upload-metadata", "upload-checksum", "cache-control", "range"],
+)  # fmt: skip
+def test_a_preflight_lets_a_header_in(api, settings, header):
     settings.CORS_ALLOWED_ORIGINS = ["https://lyceum.test"]
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": header}
 
-    response = api.options(
-        COURSES,
-        headers={
-            "Origin": "https://lyceum.test",
-            "Access-Control-Request-Method": "POST",
-            "Access-Control-Request-Headers": "authorization,content-type,accept-language,if-none-match",
-        },
-    )
+    response = api.options(COURSES, headers={"Origin": "https://lyceum.test", **asked})
 
     assert response.status_code == 200
-    allowed = response["Access-Control-Allow-Headers"]
-    assert {"authorization", "content-type", "if-none-match"} <= {name.strip() for name in allowed.split(",")}
+    assert header in [name.strip() for name in response["Access-Control-Allow-Headers"].split(",")]
+    assert {"GET", "POST", "PUT", "PATCH", "DELETE"} <= set(response["Access-Control-Allow-Methods"].split(", "))
+
+
+# --- Hosts -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("path", [COURSES, "/nowhere/", "/admin/login/"])
+@pytest.mark.parametrize("host", ["evil.test", "evil test", "a" * 5000, "[::", "<b>"])
+def test_a_wrong_host_is_a_400_and_a_line(client, settings, caplog, path, host, debug):
+    settings.DEBUG = debug
+
+    response = client.get(path, headers={"Host": host, "Accept-Language": "ru"})
+
+    assert response.status_code == 400
+    assert response["Content-Type"].startswith("application/problem+json")
+    assert response.json()["code"] == "bad_request"
+    assert "имен" in response.json()["detail"]
+    (line,) = caplog.messages
+    assert "Refused a request from 127.0.0.1 for the host" in line
+    assert len(line) < 250
+    assert all(record.exc_info is None for record in caplog.records)
+
+
+def test_what_django_logs_of_malformed_requests_is_a_line(capfd):
+    logging.config.dictConfig(project.LOGGING)
+    try:
+        raise SuspiciousOperation("odd")
+    except SuspiciousOperation as error:
+        logging.getLogger("django.security.SuspiciousOperation").error(str(error), exc_info=error)
+
+    assert len(capfd.readouterr().err.splitlines()) == 1

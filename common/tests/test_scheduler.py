@@ -1,3 +1,4 @@
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -138,3 +139,17 @@ def test_what_is_never_taken_does_not_hold_up_the_others(monkeypatch):
 
     assert sent == ["daily"]
     assert list(scheduler.unsent) == ["never"]
+
+
+def test_crontabs_of_an_installation_of_before_become_intervals():
+    start_scheduler()
+    every_minute = CrontabSchedule.objects.create(minute="*", hour="*", timezone="Europe/Berlin")
+    of_an_admin = CrontabSchedule.objects.create(minute="*/5", hour="*", timezone="Europe/Berlin")
+    for name, before in (("send-pending-emails", every_minute), ("close-expired-attempts", of_an_admin)):
+        PeriodicTask.objects.filter(name=name).update(interval=None, crontab=before)
+
+    start_scheduler()
+
+    changed, kept = (PeriodicTask.objects.get(name=name) for name in ("send-pending-emails", "close-expired-attempts"))
+    assert (changed.crontab, changed.interval.schedule.run_every) == (None, timedelta(minutes=1))
+    assert (kept.crontab, kept.interval) == (of_an_admin, None)

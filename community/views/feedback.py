@@ -10,10 +10,10 @@ from rest_framework import mixins, viewsets
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import ScopedRateThrottle
 
 from common.ids import UUID_PATTERN
 from common.serializers import Serializer
+from common.throttling import ScopedRateThrottle
 from community.filters import FeedbackFilter
 from community.models import Feedback
 from community.permissions import MayReadFeedback

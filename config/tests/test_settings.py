@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +11,16 @@ from pathlib import Path
 import pytest
 
 from common.testing.databases import once
+from config.environment import PUBLISHED_KEYS, ConfigurationError, is_published, secret_key
 
 pytestmark = once
 
 ROOT = Path(__file__).resolve().parents[2]
-GOOD_KEY = "tests-tests-tests-tests-tests-tests-tests-tests"
+GOOD_KEY = "tests-tests-tests-tests-tests-tests-tests-tests"  # good for this machine alone
+RANDOM_KEY = secrets.token_urlsafe(50)
+# What a server that others reach needs.
+OPEN = {"BASE_URL": "https://lyceum.test", "ALLOWED_HOSTS": "lyceum.test", "STRIPE_SECRET_KEY": "sk_test_1"}
+OPEN |= {"SECRET_KEY": RANDOM_KEY, "STRIPE_WEBHOOK_SECRET": "whsec_1"}
 
 
 @pytest.fixture
@@ -57,9 +64,10 @@ def values(run):
 
 
 BROKEN = [
-    ("SECRET_KEY", {"SECRET_KEY": None}),
-    ("SECRET_KEY", {"SECRET_KEY": " "}),
-    ("SECRET_KEY", {"SECRET_KEY": "short"}),
+    ("SECRET_KEY", OPEN | {"SECRET_KEY": None}),
+    ("SECRET_KEY", OPEN | {"SECRET_KEY": " "}),
+    ("SECRET_KEY", OPEN | {"SECRET_KEY": "short"}),
+    ("SECRET_KEY", OPEN | {"SECRET_KEY": GOOD_KEY}),
     ("DEBUG", {"DEBUG": "maybe"}),
     ("PORT", {"PORT": "0"}),
     ("PORT", {"PORT": "65536"}),
@@ -90,7 +98,10 @@ BROKEN = [
     ("THROTTLE_LOGIN", {"THROTTLE_LOGIN": "20/fortnight"}),
     ("NUM_PROXIES", {"NUM_PROXIES": "x"}),
     ("NUM_PROXIES", {"NUM_PROXIES": "-1"}),
-    ("STRIPE_WEBHOOK_SECRET", {"STRIPE_SECRET_KEY": "sk_test_1"}),
+    ("STRIPE_SECRET_KEY", OPEN | {"STRIPE_SECRET_KEY": None}),
+    ("STRIPE_SECRET_KEY", OPEN | {"STRIPE_SECRET_KEY": "sk_test_stand_in"}),
+    ("STRIPE_SECRET_KEY", OPEN | {"STRIPE_SECRET_KEY": None, "STRIPE_API_BASE": "http://stand-in:12111"}),
+    ("STRIPE_WEBHOOK_SECRET", {"STRIPE_SECRET_KEY": "sk_live_1"}),
     ("STRIPE_WEBHOOK_SECRET", {"STRIPE_WEBHOOK_SECRET": ","}),
     ("STRIPE_API_BASE", {"STRIPE_API_BASE": "localhost:12111"}),
     ("SOCIAL_AUTH_GOOGLE_OAUTH2_SECRET", {"SOCIAL_AUTH_GOOGLE_OAUTH2_KEY": "x"}),
@@ -104,9 +115,11 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "variables"), BROKEN, ids=[",".join(f"{k}={v}" for k, v in variables.items()) for _, variables in BROKEN]
-)
+def label(variables):
+    return ",".join(f"{k}={v}" for k, v in variables.items() if v != OPEN.get(k))
+
+
+@pytest.mark.parametrize(("name", "variables"), BROKEN, ids=[label(variables) for _, variables in BROKEN])
 def test_a_broken_variable(run, name, variables):
     result = run("import config.settings", **variables)
 
@@ -117,7 +130,7 @@ def test_a_broken_variable(run, name, variables):
 
 
 def test_a_secret_is_not_repeated(run):
-    result = run("import config.settings", SECRET_KEY="too-short-a-secret")
+    result = run("import config.settings", **OPEN | {"SECRET_KEY": "too-short-a-secret"})
 
     assert "too-short-a-secret" not in result.stderr
 
@@ -125,8 +138,8 @@ def test_a_secret_is_not_repeated(run):
 # --- Good ------------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_but_a_key_is_needed(values):
-    debug, language, zone = values("DEBUG", "LANGUAGE_CODE", "TIME_ZONE")
+def test_nothing_is_needed(values):
+    debug, language, zone = values("DEBUG", "LANGUAGE_CODE", "TIME_ZONE", SECRET_KEY=None)
 
     assert (debug, language, zone) == (False, "ru", "Europe/Moscow")
 
@@ -280,7 +293,7 @@ def test_each_installation_has_a_webhook_secret_of_its_own(values):
 
 
 def test_https_makes_cookies_secure(values):
-    secure, hsts = values("SESSION_COOKIE_SECURE", "SECURE_HSTS_SECONDS", BASE_URL="https://lyceum.test/")
+    secure, hsts = values("SESSION_COOKIE_SECURE", "SECURE_HSTS_SECONDS", **OPEN)
 
     assert secure is True
     assert hsts > 0
@@ -290,3 +303,108 @@ def test_other_addresses_follow_from_the_port(values):
     base, frontend = values("BASE_URL", "FRONTEND_URL", PORT="8123")
 
     assert (base, frontend) == ("http://127.0.0.1:8123", "http://127.0.0.1:8123")
+
+
+# --- The key, and what else everybody knows --------------------------------------------------------------------------
+
+
+def test_a_missing_key_is_made_and_kept(values, tmp_path):
+    first = values("SECRET_KEY", SECRET_KEY=None)
+    second = values("SECRET_KEY", SECRET_KEY=" ")
+
+    file = tmp_path / "state" / "secret_key"
+    assert first == second == file.read_text()
+    assert len(first) >= 50
+    assert file.stat().st_mode & 0o077 == 0
+    assert values("SECRET_KEY", SECRET_KEY=None, DATA_DIR=str(tmp_path / "other")) != first
+
+
+def test_processes_that_start_at_once_have_one_key(tmp_path):
+    environment = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "DATA_DIR": str(tmp_path)}
+    code = "from pathlib import Path; from config.environment import kept_key; print(kept_key(Path(%r)))"
+    command = [sys.executable, "-c", code % str(tmp_path / "secret_key")]
+    together = [
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+
+    assert len({process.communicate(timeout=60)[0] for process in together}) == 1
+
+
+def test_a_short_key_warns_on_this_machine(run):
+    result = run("import config.settings", SECRET_KEY="short")
+
+    assert result.returncode == 0
+    assert result.stderr.startswith("Warning: SECRET_KEY is too short")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"BASE_URL": "https://school.example"},
+        {"BASE_URL": "http://192.168.1.5:8000"},
+        {"BASE_URL": "http://localhost.example:8000"},
+        {"BASE_URL": "http://0.0.0.0:8000"},
+        {"ALLOWED_HOSTS": "*"},
+        {"ALLOWED_HOSTS": "localhost,school.example"},
+        {"ALLOWED_HOSTS": "localhost,.example"},
+        {"ALLOWED_HOSTS": "127.0.0.1,10.0.0.1"},
+        {"ALLOWED_HOSTS": "backend"},
+    ],
+    ids=str,
+)
+def test_others_come_if_any_address_leads_elsewhere(run, variables):
+    result = run("import config.settings", **{"STRIPE_SECRET_KEY": "sk_test_1", "SECRET_KEY": GOOD_KEY} | variables)
+
+    assert result.stderr.startswith("Configuration error: SECRET_KEY ")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"BASE_URL": "http://localhost:8080", "ALLOWED_HOSTS": "localhost,127.0.0.1,backend.localhost"},
+        {"BASE_URL": "http://[::1]:8000", "ALLOWED_HOSTS": "[::1],127.0.0.2"},
+    ],
+    ids=str,
+)
+def test_nobody_else_comes(values, variables):
+    assert values("ON_LOOPBACK", **variables) is True
+
+
+def published_values():
+    """Whatever stands for a SECRET_KEY in any file of the repository, with where it stands."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    paths = listed.stdout.split("\0") if listed.returncode == 0 else [str(p.relative_to(ROOT)) for p in sources()]
+    for path in filter(None, paths):
+        try:
+            text = (ROOT / path).read_text()
+        except (UnicodeDecodeError, FileNotFoundError, IsADirectoryError):
+            continue
+        for value in re.findall(r"""_KEY["']?\]?\s*(?::-|:\s*|=\s*)["']?([A-Za-z0-9_.!@#%^&*+-]{24,})""", text):
+            yield path, value
+
+
+def sources():
+    """Where there is no git, such as in the image."""
+    return [path for path in ROOT.rglob("*") if path.is_file() and ".venv" not in path.parts]
+
+
+def test_no_key_of_a_file_of_the_repository_is_good_for_others(monkeypatch, tmp_path):
+    found = dict(published_values())
+    assert {"Makefile", "bench/services.py"} <= found.keys(), "the pattern finds no more what it should"
+    for path, value in [*found.items(), *(("before", key) for key in PUBLISHED_KEYS)]:
+        monkeypatch.setenv("SECRET_KEY", value)
+        with pytest.raises(ConfigurationError, match="SECRET_KEY"):
+            secret_key(on_loopback=False, data_dir=tmp_path)
+        assert secret_key(on_loopback=True, data_dir=tmp_path) == value, path
+
+
+def test_no_random_key_is_taken_for_a_published_one():
+    assert not any(is_published(make()) for make in (secrets.token_urlsafe, secrets.token_hex) for _ in range(200))
+
+
+def test_stripes_test_key_alone_starts(values, run):
+    secrets_, base = values("STRIPE_WEBHOOK_SECRETS", "STRIPE_API_BASE", STRIPE_SECRET_KEY="sk_test_1")
+
+    assert (secrets_, base) == ([], "https://api.stripe.com")
+    assert "STRIPE_WEBHOOK_SECRET is missing" in run("import config.settings", STRIPE_SECRET_KEY="sk_test_1").stderr

@@ -156,14 +156,25 @@ def test_while_one_secret_replaces_the_other(settings, secret, status):
     assert post_webhook(BODY, signature(BODY, secret=secret)).status_code == status
 
 
-@pytest.mark.parametrize("secrets", [[], [""]])
-def test_no_secret_means_no_trust(settings, secrets):
+@pytest.mark.parametrize(("secrets", "status"), [([], 503), ([""], 400)])
+def test_no_secret_means_no_trust(settings, secrets, status):
     settings.STRIPE_WEBHOOK_SECRETS = secrets
     at = int(time.time())
     empty = hmac.new(b"", f"{at}.".encode() + BODY, hashlib.sha256).hexdigest()
 
     for sent in (signature(BODY), f"t={at},v1={empty}"):
-        assert post_webhook(BODY, sent).status_code == 400
+        assert post_webhook(BODY, sent).status_code == status
+
+
+def test_no_secret_is_told(settings, caplog):
+    settings.STRIPE_WEBHOOK_SECRETS = []
+
+    response = post_webhook(BODY, signature(BODY))
+
+    assert response.json()["code"] == "webhook_secret_missing"
+    assert "STRIPE_WEBHOOK_SECRET" in response.json()["detail"]
+    assert response.headers["Retry-After"]
+    assert ["STRIPE_WEBHOOK_SECRET" in line for line in caplog.messages] == [True]
 
 
 @pytest.mark.parametrize(

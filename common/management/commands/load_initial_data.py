@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from common.demo import ACCOUNTS, DemoError, load_demo
+from common.migrating import migrate_if_empty
 
 
 class Command(BaseCommand):
@@ -18,6 +19,10 @@ class Command(BaseCommand):
         parser.add_argument("--if-empty", action="store_true", help="do nothing if there is anybody at all")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["if_empty"] and not settings.ON_LOOPBACK:
+            self.stdout.write("Others come here: the demo, whose password everybody knows, is not loaded.")
+            return
+        migrate_if_empty(self.stdout)
         if options["if_empty"] and get_user_model().objects.exists():
             self.stdout.write("The database is not empty: the demo is not loaded.")
             return
@@ -25,7 +30,11 @@ class Command(BaseCommand):
         try:
             people, counts = load_demo(force=options["force"])
         except DemoError as error:
-            hint = "" if options["force"] else " With --force it is loaded beside it, and all other data is kept."
+            hint = (
+                ""
+                if options["force"] or not settings.ON_LOOPBACK
+                else " With --force it is loaded beside it, and all other data is kept."
+            )
             raise CommandError(f"{error}{hint}") from error
         found = ", ".join(f"{count} {name}" for name, count in counts.items())
         self.stdout.write(f"The demo is loaded in {monotonic() - started:.1f} s: {found}.")

@@ -1,4 +1,4 @@
-"""A pytest plugin, loaded before Django: the environment that tests run in, whatever the developer's own is.
+"""The environment that tests run in, whatever the developer's own is. Imported before the settings.
 
 DATABASE_URL and REDIS_URL are passed through, so that the same tests run on PostgreSQL and Redis.
 """
@@ -15,7 +15,7 @@ os.environ |= {
     "ENV_FILE": os.devnull,
     "SECRET_KEY": "tests-tests-tests-tests-tests-tests-tests-tests",
     "DATA_DIR": DATA_DIR,
-    "BASE_URL": "http://testserver",
+    "BASE_URL": "http://localhost",
     "FRONTEND_URL": "https://lyceum.test",
     "CELERY_BROKER_URL": "memory://",
     "STRIPE_WEBHOOK_SECRET": "whsec_tests",
