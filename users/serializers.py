@@ -12,10 +12,10 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework.request import Request
-from rest_framework.throttling import ScopedRateThrottle
 
 from common import serializers
 from common.fields import AddressField, NewAddressField, OptionalBooleanField
+from common.throttling import ScopedRateThrottle
 from common.uploads import ImageField
 from users import account, services, tokens
 from users.fields import PasswordField
