@@ -284,6 +284,11 @@ PROBLEMS: dict[str, Problem] = {
         _("Something that the request needs is away for a moment. Nothing has been decided."),
         _("Repeat after `Retry-After` seconds."),
     ),
+    "webhook_secret_missing": Problem(
+        (503,),
+        _("The server has no `STRIPE_WEBHOOK_SECRET` yet, so it cannot tell Stripe's events from others."),
+        _("Set it (`docs/operations.md`). Stripe sends the event again by itself."),
+    ),
     "provider_unavailable": Problem(
         (503,),
         _("The provider of the sign-in does not answer."),
