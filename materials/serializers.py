@@ -314,8 +314,10 @@ class FlatLessonSerializer(LessonSerializer):
     """The same on the flat route, where a new lesson names its course."""
 
     course = serializers.PrimaryKeyRelatedField(queryset=Course.objects.all())
+    course_title = serializers.CharField(source="course.title", read_only=True)
 
     class Meta(LessonSerializer.Meta):
+        fields = (*LessonSerializer.Meta.fields, "course_title")
         read_only_fields = ("owner",)
 
     def get_fields(self) -> dict[str, serializers.Field]:

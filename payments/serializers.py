@@ -15,6 +15,7 @@ from materials.models import Course, Lesson
 from payments.models import Coupon, Payment, Refund, RefundRequest
 from payments.models.coupons import read_code
 from payments.services import coupons
+from users.services import email_of
 
 
 class RefundSerializer(serializers.ModelSerializer):
@@ -29,6 +30,10 @@ class RefundSerializer(serializers.ModelSerializer):
 class PaymentSerializer(serializers.ModelSerializer):
     """A payment in a history. `payment_url` is null where nothing can be paid any more, or no page is needed."""
 
+    user_name = serializers.CharField(source="user.full_name", read_only=True)
+    user_email = serializers.SerializerMethodField(help_text="Null for those who have left.")
+    course = serializers.UUIDField(source="course_of.pk", read_only=True, help_text="Of a lesson, the course it is in.")
+    course_title = serializers.CharField(source="course_of.title", read_only=True, help_text="As it is now.")
     payment_url = serializers.CharField(read_only=True, allow_null=True)
     coupon = serializers.SlugRelatedField("code", read_only=True, allow_null=True)
 
@@ -37,8 +42,12 @@ class PaymentSerializer(serializers.ModelSerializer):
         fields = (
             "id",
             "user",
+            "user_name",
+            "user_email",
             "paid_course",
             "paid_lesson",
+            "course",
+            "course_title",
             "title",
             "amount",
             "currency",
@@ -55,6 +64,9 @@ class PaymentSerializer(serializers.ModelSerializer):
             "updated_at",
         )
         read_only_fields = fields
+
+    def get_user_email(self, payment: Payment) -> str | None:
+        return email_of(payment.user)
 
     def to_representation(self, payment: Payment) -> dict[str, Any]:
         data = super().to_representation(payment)

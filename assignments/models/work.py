@@ -91,6 +91,12 @@ class WorkQuerySet(models.QuerySet[Any]):
 
 
 class SubmissionQuerySet(WorkQuerySet):
+    def with_titles(self) -> Self:
+        """With all that a submission is shown with, and without the long texts of what it belongs to."""
+        shown = self.select_related("assignment__lesson__course", "student")
+        above = ("assignment__description", "assignment__lesson__description", "assignment__lesson__body")
+        return shown.defer(*above, "assignment__lesson__course__description")
+
     def graded(self) -> "SubmissionQuerySet":
         """Those whose latest version has a final score."""
         return self.filter(status=Submission.Status.GRADED)

@@ -18,6 +18,12 @@ class RemainingSerializer(serializers.Serializer):
     kind = serializers.ChoiceField(choices=["lesson", "assignment", "quiz"])
     id = serializers.UUIDField()
     title = serializers.CharField()
+    lesson = serializers.UUIDField(
+        source="lesson_id", allow_null=True, help_text="What it stands under, of a lesson itself; null: the course."
+    )
+    lesson_title = serializers.CharField(allow_null=True)
+    course = serializers.UUIDField(source="course_id")
+    course_title = serializers.CharField()
 
 
 class ProgressSerializer(serializers.Serializer):
@@ -29,6 +35,13 @@ class ProgressSerializer(serializers.Serializer):
     total_lessons = serializers.IntegerField()
     completed_at = serializers.DateTimeField(read_only=True, allow_null=True)
     remaining = RemainingSerializer(many=True)
+
+
+class ListedProgressSerializer(ProgressSerializer):
+    """The same in a list: `remaining` holds the next things, and `remaining_count` says how many there are."""
+
+    remaining = RemainingSerializer(many=True, source="next_things")
+    remaining_count = serializers.IntegerField()
 
 
 class SecondsField(serializers.IntegerField):
@@ -87,9 +100,9 @@ class MyCourseSerializer(serializers.ModelSerializer):
         )
         read_only_fields = fields
 
-    @extend_schema_field(ProgressSerializer)
+    @extend_schema_field(ListedProgressSerializer)
     def get_progress(self, enrollment: Enrollment) -> Any:
-        return ProgressSerializer(enrollment.progress).data
+        return ListedProgressSerializer(enrollment.progress).data
 
     @extend_schema_field(LessonBriefSerializer(allow_null=True))
     def get_next_lesson(self, enrollment: Enrollment) -> Any:
@@ -109,9 +122,9 @@ class CourseStudentSerializer(serializers.ModelSerializer):
         fields = ("student", "source", "status", "created_at", "completed_at", "expires_at", "progress")
         read_only_fields = fields
 
-    @extend_schema_field(ProgressSerializer)
+    @extend_schema_field(ListedProgressSerializer)
     def get_progress(self, enrollment: Enrollment) -> Any:
-        return ProgressSerializer(enrollment.progress).data
+        return ListedProgressSerializer(enrollment.progress).data
 
 
 class GradebookItemSerializer(serializers.Serializer):
@@ -191,12 +204,13 @@ class DashboardCourseSerializer(serializers.Serializer):
 
 
 class DueAssignmentSerializer(serializers.ModelSerializer):
+    lesson_title = serializers.CharField(source="lesson.title", read_only=True)
     course = serializers.UUIDField(source="lesson.course_id", read_only=True)
     course_title = serializers.CharField(source="lesson.course.title", read_only=True)
 
     class Meta:
         model = Assignment
-        fields = ("id", "title", "due_at", "lesson", "course", "course_title")
+        fields = ("id", "title", "due_at", "max_score", "lesson", "lesson_title", "course", "course_title")
         read_only_fields = fields
 
 

@@ -108,6 +108,7 @@ class QuizBriefSerializer(serializers.ModelSerializer):
     """A quiz as students see it: its rules, and how often they may still try. The questions come with an attempt."""
 
     passing_score = NumberField(max_digits=5, min_value=0, max_value=100, required=False)
+    lesson_title = serializers.CharField(source="lesson.title", read_only=True, allow_null=True, default=None)
     question_count = serializers.IntegerField(read_only=True)
     attempts_used = serializers.IntegerField(read_only=True, help_text="By the caller.")
     best_score = NumberField(read_only=True, allow_null=True, help_text="Of the caller, in percent.")
@@ -118,6 +119,7 @@ class QuizBriefSerializer(serializers.ModelSerializer):
             "id",
             "course",
             "lesson",
+            "lesson_title",
             "title",
             "description",
             "is_final",
@@ -341,15 +343,8 @@ ANSWERS = PolymorphicProxySerializer(
 
 
 class AttemptBriefSerializer(serializers.ModelSerializer):
-    """An attempt in a history, with the titles of what it belongs to. Scores are null until it is submitted."""
+    """An attempt in a history. Scores are null until it is submitted."""
 
-    quiz_title = serializers.CharField(source="quiz.title", read_only=True)
-    is_final = serializers.BooleanField(source="quiz.is_final", read_only=True)
-    passing_score = NumberField(source="quiz.passing_score", read_only=True)
-    lesson = serializers.UUIDField(source="quiz.lesson_id", read_only=True, allow_null=True)
-    lesson_title = serializers.CharField(source="quiz.lesson.title", read_only=True, allow_null=True, default=None)
-    course = serializers.UUIDField(source="quiz.course_id", read_only=True)
-    course_title = serializers.CharField(source="quiz.course.title", read_only=True)
     student_profile = serializers.SerializerMethodField()
     points = NumberField(read_only=True, allow_null=True)
     max_points = NumberField(read_only=True)
@@ -360,13 +355,6 @@ class AttemptBriefSerializer(serializers.ModelSerializer):
         fields = (
             "id",
             "quiz",
-            "quiz_title",
-            "is_final",
-            "passing_score",
-            "lesson",
-            "lesson_title",
-            "course",
-            "course_title",
             "student",
             "student_profile",
             "number",
@@ -384,6 +372,25 @@ class AttemptBriefSerializer(serializers.ModelSerializer):
     @extend_schema_field(ANY_STUDENT)
     def get_student_profile(self, attempt: Attempt) -> Any:
         return shown_student(attempt.student, attempt.quiz.course, self.context)
+
+
+class MyAttemptSerializer(AttemptBriefSerializer):
+    """The same among one's own of all courses, with the quiz as it is now and the titles of what that belongs to."""
+
+    quiz_title = serializers.CharField(source="quiz.title", read_only=True)
+    is_final = serializers.BooleanField(source="quiz.is_final", read_only=True)
+    passing_score = NumberField(source="quiz.passing_score", read_only=True)
+    lesson = serializers.UUIDField(source="quiz.lesson_id", read_only=True, allow_null=True)
+    lesson_title = serializers.CharField(source="quiz.lesson.title", read_only=True, allow_null=True, default=None)
+    course = serializers.UUIDField(source="quiz.course_id", read_only=True)
+    course_title = serializers.CharField(source="quiz.course.title", read_only=True)
+
+    class Meta(AttemptBriefSerializer.Meta):
+        fields = (
+            *AttemptBriefSerializer.Meta.fields, "quiz_title", "is_final", "passing_score", "lesson", "lesson_title",
+            "course", "course_title",
+        )  # fmt: skip
+        read_only_fields = fields
 
 
 class AttemptSerializer(AttemptBriefSerializer):

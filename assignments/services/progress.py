@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import CharField, F, Min, QuerySet, UUIDField, Value
+from django.db.models import Case, CharField, F, Min, QuerySet, UUIDField, Value, When
 from django.db.models.functions import Cast
 from django.utils import timezone
 
@@ -19,8 +19,9 @@ from materials.models import CompletionCheck, Course, Enrollment, Lesson, Lesson
 from users.models import User
 
 KINDS = LESSON, ASSIGNMENT, QUIZ = "lesson", "assignment", "quiz"
-COURSE = "course"  # a row that says, as its title, what completes the course
+COURSE = "course"  # a row of the course itself; its order says whether the final quiz alone completes it
 LAST = 2_000_000_000  # behind every lesson
+REMAINING_IN_LISTS = 20
 COURSES_ON_DASHBOARD = 10
 ASSIGNMENTS_ON_DASHBOARD = 10
 CERTIFICATES_ON_DASHBOARD = 5
@@ -38,6 +39,9 @@ class Item(NamedTuple):
     id: UUID
     title: str
     order: int
+    lesson_id: UUID | None  # what it stands under; of a lesson, itself
+    lesson_title: str | None = None
+    course_title: str = ""
 
 
 @dataclass
@@ -49,6 +53,15 @@ class Progress:
     has_final_quiz: bool = False
     remaining: list[Item] = field(default_factory=list)  # what completes the course, in its order
     next_lesson: Item | None = None  # the first that is not completed
+
+    @property
+    def remaining_count(self) -> int:
+        return len(self.remaining)
+
+    @property
+    def next_things(self) -> list[Item]:
+        """As much of what remains as a list of many courses shows of each."""
+        return self.remaining[:REMAINING_IN_LISTS]
 
     @property
     def percent(self) -> int:
@@ -72,21 +85,34 @@ def progress_of(enrollments: Iterable[Enrollment]) -> dict[UUID, Progress]:
     """The progress of each enrollment, by its id; one query, however many there are."""
     wanted = list(enrollments)
     items: dict[UUID, list[Item]] = defaultdict(list)
-    completion: dict[UUID, str] = {}
+    courses: dict[UUID, Item] = {}
     done = set()
     for row in _items_and_done(wanted):
         *item, user_id = row
         if row[1] == COURSE:
-            completion[row[0]] = row[3]
+            courses[row[0]] = Item(*item)
         elif user_id is None:
             items[row[0]].append(Item(*item))
         else:
             done.add((user_id, row[2]))
     found = {}
+    for course_id, asked in items.items():
+        lessons = {item.id: item.title for item in asked if item.kind == LESSON}
+        items[course_id] = sorted(
+            (
+                item._replace(
+                    lesson_title=lessons.get(item.lesson_id) if item.lesson_id else None,
+                    course_title=courses[course_id].title,
+                )
+                for item in asked
+            ),
+            key=_place,
+        )
     for enrollment in wanted:
-        everything = Course.Completion.EVERYTHING
-        progress = Progress(enrollment.completed_at, completion.get(enrollment.course_id, everything))
-        for item in sorted(items[enrollment.course_id], key=_place):
+        everything, final_quiz = Course.Completion.EVERYTHING, Course.Completion.FINAL_QUIZ
+        by_quiz = enrollment.course_id in courses and courses[enrollment.course_id].order
+        progress = Progress(enrollment.completed_at, final_quiz if by_quiz else everything)
+        for item in items[enrollment.course_id]:
             is_done = (enrollment.user_id, item.id) in done
             progress.has_final_quiz |= item.kind == QUIZ
             if item.kind == LESSON:
@@ -112,23 +138,25 @@ def _items_and_done(enrollments: list[Enrollment]) -> QuerySet[Any]:
     courses = {enrollment.course_id for enrollment in enrollments}
     nobody = Cast(Value(None), UUIDField())
 
-    def rows(queryset: QuerySet[Any], kind: str, course: str, item: str, title: Any, order: Any, who: Any) -> Any:
-        columns = (F(course), Value(kind, output_field=CharField()), F(item), title, order, who)
+    def rows(queryset: QuerySet[Any], kind: str, course: str, item: str, *rest: Any) -> Any:
+        columns = (F(course), Value(kind, output_field=CharField()), F(item), *rest)
         return queryset.order_by().values_list(*columns)
 
-    def asked(queryset: QuerySet[Any], kind: str, course: str, order: Any, title: str = "title") -> Any:
-        return rows(queryset, kind, course, "pk", F(title), order, nobody)
+    def asked(queryset: QuerySet[Any], kind: str, course: str, order: Any, lesson: Any, title: str = "title") -> Any:
+        return rows(queryset, kind, course, "pk", F(title), order, lesson, nobody)
 
     def done(queryset: QuerySet[Any], kind: str, course: str, item: str, who: str) -> Any:
-        return rows(queryset, kind, course, item, Value("", output_field=CharField()), Value(0), F(who))
+        return rows(queryset, kind, course, item, Value("", output_field=CharField()), Value(0), nobody, F(who))
 
+    by_quiz = Case(When(completion=Course.Completion.FINAL_QUIZ, then=Value(1)), default=Value(0))
     final = {"quiz__course__in": courses, "quiz__is_final": True}
-    return asked(Lesson.objects.filter(course__in=courses), LESSON, "course_id", F("order")).union(
+    return asked(Lesson.objects.filter(course__in=courses), LESSON, "course_id", F("order"), F("pk")).union(
         asked(
-            Assignment.objects.filter(lesson__course__in=courses), ASSIGNMENT, "lesson__course_id", F("lesson__order")
+            Assignment.objects.filter(lesson__course__in=courses),
+            ASSIGNMENT, "lesson__course_id", F("lesson__order"), F("lesson_id"),
         ),
-        asked(Quiz.objects.filter(course__in=courses, is_final=True), QUIZ, "course_id", Value(LAST)),
-        asked(Course.objects.filter(pk__in=courses), COURSE, "pk", Value(0), title="completion"),
+        asked(Quiz.objects.filter(course__in=courses, is_final=True), QUIZ, "course_id", Value(LAST), F("lesson_id")),
+        asked(Course.objects.filter(pk__in=courses), COURSE, "pk", by_quiz, nobody),
         done(
             LessonCompletion.objects.filter(enrollment__in=enrollments, completed_at__isnull=False),
             LESSON, "lesson__course_id", "lesson_id", "enrollment__user_id",

@@ -84,6 +84,16 @@ def test_what_the_cabinet_says_of_a_course(client, course, enrollment):
     assert line["next_lesson"] == {"id": str(second.pk), "title": "Variables", "order": 2}
 
 
+def test_a_list_holds_the_next_things_of_what_remains(client, course, enrollment):
+    for number in range(30):
+        AssignmentFactory(lesson=course.lessons.get(order=1), title=f"No. {number}")
+
+    (line,) = client.get(CABINET).json()["results"]
+
+    assert (len(line["progress"]["remaining"]), line["progress"]["remaining_count"]) == (20, 33)
+    assert len(client.get(f"/api/courses/{course.pk}/progress/").json()["remaining"]) == 33
+
+
 def test_no_next_lesson_after_the_last(client, course, enrollment):
     QuizFactory(course=course, is_final=True)
     for lesson in course.lessons.all():
@@ -598,7 +608,8 @@ def test_what_is_due_stands_in_the_order_of_its_dates(client, course, enrolled):
 
     assert [line["title"] for line in lines] == ["in 1", "in 2", "in 3"]
     assert lines[0].items() >= {
-        "lesson": str(lesson.pk), "course": str(course.pk), "course_title": "Python basics"
+        "lesson": str(lesson.pk), "lesson_title": lesson.title, "course": str(course.pk),
+        "course_title": "Python basics", "max_score": 100,
     }.items()  # fmt: skip
 
 

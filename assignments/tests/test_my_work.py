@@ -10,7 +10,7 @@ from assignments.models import Answer, Attempt, Submission
 from assignments.tasks import close_expired_attempts
 from assignments.tests.factories import AssignmentFactory, AttemptFactory, QuizFactory, SubmissionFactory
 from materials.models import Course, Enrollment, LessonCompletion
-from materials.tests.factories import LessonFactory
+from materials.tests.factories import CourseFactory, LessonFactory
 
 
 @pytest.fixture
@@ -56,12 +56,35 @@ def test_mine_of_one_course(client, course, enrolled, handed_in, path):
 
 
 @pytest.mark.parametrize("rows", [1, 30])
-def test_mine_in_two_queries(client, course, enrolled, django_assert_num_queries, rows):
-    for assignment in AssignmentFactory.create_batch(rows, lesson=course.lessons.get(order=3)):
-        SubmissionFactory(assignment=assignment, student=enrolled, file="private/submissions/a.txt")
+@pytest.mark.parametrize("path", ["submissions", "attempts"])
+def test_mine_in_two_queries(client, course, enrolled, django_assert_num_queries, path, rows):
+    for number in range(rows):
+        lesson = LessonFactory(course=CourseFactory())
+        if path == "submissions":
+            work = AssignmentFactory(lesson=lesson)
+            SubmissionFactory(assignment=work, student=enrolled, file="private/submissions/a.txt")
+        else:
+            quiz = QuizFactory(course=lesson.course, lesson=lesson if number % 2 else None, questions=False)
+            AttemptFactory(quiz=quiz, student=enrolled)
 
     with django_assert_num_queries(2):  # the caller, the page with its count
-        assert len(client.get("/api/users/me/submissions/", {"page_size": 100}).json()["results"]) == rows
+        assert len(client.get(f"/api/users/me/{path}/", {"page_size": 100}).json()["results"]) == rows
+
+
+def test_mine_say_what_they_belong_to(client, course, handed_in, enrolled):
+    lesson = handed_in.assignment.lesson
+    place = {
+        "lesson": str(lesson.pk), "lesson_title": lesson.title, "course": str(course.pk),
+        "course_title": "Python basics",
+    }  # fmt: skip
+    AttemptFactory(quiz=QuizFactory(course=course, lesson=lesson, title="Test"), student=enrolled)
+
+    (work,) = client.get("/api/users/me/submissions/").json()["results"]
+    (attempt,) = client.get("/api/users/me/attempts/").json()["results"]
+
+    title = handed_in.assignment.title
+    assert work.items() >= {**place, "assignment_title": title, "max_score": 100, "due_at": None}.items()
+    assert attempt.items() >= {**place, "quiz_title": "Test", "is_final": False, "passing_score": 60}.items()
 
 
 # --- A course that changes under its students ------------------------------------------------------------------------

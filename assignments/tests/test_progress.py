@@ -140,10 +140,32 @@ def test_completing_a_lesson(client, course, lesson):
         "total_lessons": 3,
         "completed_at": None,
         "remaining": [
-            {"kind": "lesson", "id": str(course.lessons.get(order=1).pk), "title": "Hello"},
-            {"kind": "lesson", "id": str(course.lessons.get(order=3).pk), "title": "Loops"},
+            {
+                "kind": "lesson",
+                "id": str(course.lessons.get(order=order).pk),
+                "title": title,
+                "lesson": str(course.lessons.get(order=order).pk),
+                "lesson_title": title,
+                "course": str(course.pk),
+                "course_title": "Python basics",
+            }
+            for order, title in ((1, "Hello"), (3, "Loops"))
         ],
     }
+
+
+@pytest.mark.parametrize("of", ["lesson", "course"])
+def test_what_remains_is_shown_with_what_it_stands_under(client, course, enrolled, of):
+    under = course.lessons.get(order=2)
+    AssignmentFactory(lesson=under, title="Map")
+    QuizFactory(course=course, title="Exam", is_final=True, lesson=under if of == "lesson" else None, questions=False)
+
+    shown = {item["title"]: item for item in progress(client, course).json()["remaining"]}
+
+    place = {"lesson": str(under.pk), "lesson_title": "Variables"}
+    nowhere = {"lesson": None, "lesson_title": None}
+    assert shown["Map"].items() >= {**place, "kind": "assignment", "course_title": "Python basics"}.items()
+    assert shown["Exam"].items() >= {**(place if of == "lesson" else nowhere), "kind": "quiz"}.items()
 
 
 def test_completing_a_lesson_again_changes_nothing(client, lesson):

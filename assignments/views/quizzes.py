@@ -20,6 +20,7 @@ from assignments.serializers.quizzes import (
     AnswersSerializer,
     AttemptBriefSerializer,
     AttemptSerializer,
+    MyAttemptSerializer,
     OptionalAnswersSerializer,
     QuizBriefSerializer,
     QuizSerializer,
@@ -93,13 +94,11 @@ class QuizViewSet(InCourse, viewsets.ModelViewSet):
         return context
 
     def get_queryset(self) -> QuerySet[Quiz]:
-        quizzes = for_reading(Quiz.objects.filter(course=self.course), self.request.user)
+        quizzes = for_reading(Quiz.objects.filter(course=self.course), self.request.user).select_related("lesson")
         if self.action == "list":
             return self._listed(quizzes)
         questions = Question.objects.current().prefetch_related("choices")
-        return quizzes.select_related("lesson").prefetch_related(
-            Prefetch("questions", questions, to_attr="current_questions")
-        )
+        return quizzes.prefetch_related(Prefetch("questions", questions, to_attr="current_questions"))
 
     def _listed(self, quizzes: QuerySet[Quiz]) -> QuerySet[Quiz]:
         """Those that the caller may open: of open lessons, and of the course as a whole if that is open to them."""
@@ -159,8 +158,11 @@ def for_reading(quizzes: QuerySet[Quiz], user: Any) -> QuerySet[Quiz]:
 
 
 def with_titles(attempts: QuerySet[Attempt]) -> QuerySet[Attempt]:
-    """With all that an attempt is shown with, in the same query."""
-    return attempts.select_related("quiz__course", "quiz__lesson", "student")
+    """With all that an attempt is shown with, and without the long texts of what it belongs to."""
+    shown = attempts.select_related("quiz__course", "quiz__lesson", "student")
+    return shown.defer(
+        "quiz__description", "quiz__course__description", "quiz__lesson__description", "quiz__lesson__body"
+    )
 
 
 @extend_schema_view(get=extend_schema(summary="My attempts"))
@@ -168,13 +170,13 @@ class MyAttemptsView(generics.ListAPIView):
     """The caller's attempts in all courses, newest first, whether these are still open to them or not."""
 
     queryset = Attempt.objects.all()
-    serializer_class = AttemptBriefSerializer
+    serializer_class = MyAttemptSerializer
     filterset_class = MyAttemptFilter
     ordering_fields = ("started_at",)
     ordering = ("-started_at",)
 
     def get_queryset(self) -> QuerySet[Attempt]:
-        return with_titles(Attempt.objects.filter(student=self.request.user))
+        return with_titles(Attempt.objects.filter(student=self.request.user)).defer("layout")
 
 
 CLOSED = problems(

@@ -139,9 +139,7 @@ class SubmissionViewSet(InAssignment, mixins.ListModelMixin, mixins.RetrieveMode
 
     def get_queryset(self) -> QuerySet[Submission]:
         user = self.request.user
-        found = Submission.objects.filter(assignment=self.assignment).select_related(
-            "assignment__lesson__course", "student"
-        )
+        found = Submission.objects.filter(assignment=self.assignment).with_titles()
         if self.action == "list":
             earlier = SubmissionVersion.objects.for_listing()
             found = found.for_listing().prefetch_related(Prefetch("earlier", earlier))
@@ -234,7 +232,7 @@ class MySubmissionsView(generics.ListAPIView):
 
     def get_queryset(self) -> QuerySet[Submission]:
         mine = Submission.objects.filter(student=self.request.user)
-        return mine.for_listing().select_related("assignment__lesson__course", "student")
+        return mine.with_titles().for_listing()
 
 
 # --- Comments --------------------------------------------------------------------------------------------------------

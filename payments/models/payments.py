@@ -35,7 +35,14 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         return self.filter(status__in=Payment.USING)
 
     def for_listing(self) -> "PaymentQuerySet":
-        return self.select_related("coupon")
+        """With what a payment is shown with, and without the long texts of it."""
+        shown = self.select_related("coupon", "user", "paid_course", "paid_lesson__course")
+        return shown.defer(
+            "paid_course__description",
+            "paid_lesson__description",
+            "paid_lesson__body",
+            "paid_lesson__course__description",
+        )
 
     def that_were_paid(self) -> "PaymentQuerySet":
         """Those whose money came in, whatever became of it."""
@@ -194,3 +201,8 @@ class Payment(EditableRow):
     @property
     def item(self) -> Course | Lesson:
         return self.paid_course or self.paid_lesson  # type: ignore[return-value] # exactly one, by constraint
+
+    @property
+    def course_of(self) -> Course:
+        """The course itself, or the one that the lesson is in."""
+        return self.paid_course or self.paid_lesson.course  # type: ignore[union-attr]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from common.ids import new_id
-from materials.tests.factories import CourseFactory
+from materials.tests.factories import CourseFactory, LessonFactory
 from payments.models import Payment
 from payments.tests.factories import CouponFactory, PaymentFactory
 
@@ -52,8 +52,12 @@ def test_a_line(buyer, mine, student, course):
     assert line == {
         "id": str(mine.pk),
         "user": str(student.pk),
+        "user_name": student.full_name,
+        "user_email": student.email,
         "paid_course": str(course.pk),
         "paid_lesson": None,
+        "course": str(course.pk),
+        "course_title": course.title,
         "title": "Course",
         "amount": "1000.00",
         "currency": "RUB",
@@ -365,9 +369,11 @@ def test_nobody_has_paid(buyer, student):
     [("student", URL), ("admin", URL), ("student", MINE), ("student", "/api/users/{student}/payments/")],
 )
 def test_queries_do_not_grow(client_for, student, teacher, django_assert_num_queries, who, url, rows):
-    course, coupon = CourseFactory(owner=teacher, price="10.00"), CouponFactory()
-    sold = {"user": student, "paid_course": course, "title": "x", "amount": 1, "currency": "RUB", "coupon": coupon}
-    Payment.objects.bulk_create(Payment(id=new_id(), status="succeeded", **sold) for _ in range(rows))
+    coupon = CouponFactory()
+    sold = {"user": student, "title": "x", "amount": 1, "currency": "RUB", "coupon": coupon}
+    lessons = [LessonFactory(course=CourseFactory(owner=teacher)) for _ in range(rows)]
+    things = [{"paid_lesson": one} if place % 2 else {"paid_course": one.course} for place, one in enumerate(lessons)]
+    Payment.objects.bulk_create(Payment(id=new_id(), status="succeeded", **sold, **thing) for thing in things)
     client = client_for(who)
     # 1. the caller, with their group; 2. the page with its count; of a person: 3. whose payments they are
     with django_assert_num_queries(3 if "{" in url else 2):
