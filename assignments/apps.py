@@ -9,10 +9,11 @@ class AssignmentsConfig(AppConfig):
     def ready(self) -> None:
         from assignments import demo, exports
         from assignments.services import certificates
-        from assignments.views import learning
+        from assignments.views import learning, quizzes
         from common import registry
 
         registry.anonymisers.register(certificates.anonymise_student)
+        registry.authored.register(quizzes.authored_part)
         registry.dashboards.register(learning.dashboard_part)
         registry.exports.register(exports.held_on)
         registry.demo_loaders.register(demo.load)

@@ -30,6 +30,9 @@ anonymisers = Registry()
 exports = Registry()
 # (request | None) -> Serializer: the app's members of the dashboard; without a request, their shape alone.
 dashboards = Registry()
+# () -> dict[str, Field]: what the app adds to the profile that people read of themselves, and admins of anybody: fields
+# that read a user. Profiles in lists are without them.
+profile_fields = Registry()
 # (user) -> dict[str, expression]: what the dashboard counts, as subqueries: one query counts for every app.
 counters = Registry()
 # (request | None) -> Serializer: what the caller has authored in the app beside courses; without a request, its shape.

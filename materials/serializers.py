@@ -460,9 +460,20 @@ class ReviewSerializer(serializers.ModelSerializer):
         read_only_fields = ("course",)
 
 
+class AuthoredCourseSerializer(serializers.ModelSerializer):
+    """A course as a line in the list of what its author has made."""
+
+    class Meta:
+        model = Course
+        fields = ("id", "title", "preview", "status", "lesson_count", "published_at", "created_at", "updated_at")
+        read_only_fields = fields
+
+
 @extend_schema_serializer(many=False)
 class MyMaterialsSerializer(serializers.Serializer):
-    """For the schema: a page of courses, and beside it what other apps add."""
+    """For the schema: the latest courses in a line each, what other apps add, and a page of all courses as cards."""
+
+    courses = AuthoredCourseSerializer(many=True)
 
     count = serializers.IntegerField()
     next = serializers.URLField(allow_null=True)

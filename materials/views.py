@@ -34,6 +34,7 @@ from materials.models.content import Viewer, next_order
 from materials.permissions import MayAuthor, MayChangeReview, MayManageCourse
 from materials.serializers import (
     AttachmentSerializer,
+    AuthoredCourseSerializer,
     CategorySerializer,
     CourseCardSerializer,
     CourseIdSerializer,
@@ -48,6 +49,7 @@ from materials.serializers import (
 )
 from users.permissions import IsAdmin
 
+AUTHORED_COURSES = 100
 POPULAR_DAYS = 30
 POPULAR_COURSES = 10
 POPULAR_CACHE_SECONDS = 300
@@ -525,7 +527,8 @@ class ReviewViewSet(viewsets.ModelViewSet):
 
 
 class MyMaterialsView(generics.ListAPIView):
-    """Courses that I made, drafts too, and beside the page what else I have authored."""
+    """What I have authored, drafts too, the latest first: `courses`, `posts` and `quizzes` hold up to 100 lines each,
+    and `results` a page of my courses as cards."""
 
     queryset = Course.objects.all()
     serializer_class = CourseCardSerializer
@@ -534,6 +537,9 @@ class MyMaterialsView(generics.ListAPIView):
     @extend_schema(summary="What I authored", responses=MyMaterialsSerializer)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         response = super().get(request, *args, **kwargs)
+        latest = Course.objects.filter(owner=request.user).defer("description").order_by("-created_at", "-id")
+        lines = AuthoredCourseSerializer(latest[:AUTHORED_COURSES], many=True, context=self.get_serializer_context())
+        response.data["courses"] = lines.data
         for part in authored.call_each(request):
             response.data |= part.data
         return response

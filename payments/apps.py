@@ -8,11 +8,12 @@ class PaymentsConfig(AppConfig):
 
     def ready(self) -> None:
         from common import registry
-        from payments import demo, exports
+        from payments import demo, exports, serializers
         from payments.services.refunds import anonymise_buyer
 
         registry.anonymisers.register(anonymise_buyer)
         registry.exports.register(exports.held_on)
+        registry.profile_fields.register(serializers.profile_fields)
         registry.demo_loaders.register(demo.load)
         registry.demo_clearers.register(demo.clear)
         registry.demo_strangers.register(demo.strangers)

@@ -15,7 +15,10 @@ from materials.models import Course, Lesson
 from payments.models import Coupon, Payment, Refund, RefundRequest
 from payments.models.coupons import read_code
 from payments.services import coupons
+from users.models import User
 from users.services import email_of
+
+LATEST_PAYMENTS = 10
 
 
 class RefundSerializer(serializers.ModelSerializer):
@@ -73,6 +76,23 @@ class PaymentSerializer(serializers.ModelSerializer):
         # A page where nothing can be paid any more leads nowhere.
         is_open = payment.status == Payment.Status.PENDING
         return {**data, "payment_url": payment.payment_url or None if is_open else None}
+
+
+@extend_schema_field(PaymentSerializer(many=True))
+class LatestPaymentsField(serializers.Field):
+    """The latest payments of a person, as a line of the history each."""
+
+    def __init__(self) -> None:
+        super().__init__(source="*", read_only=True)
+
+    def to_representation(self, user: User) -> Any:
+        latest = Payment.objects.filter(user=user).for_listing().order_by("-payment_date", "-id")
+        return PaymentSerializer(latest[:LATEST_PAYMENTS], many=True, context=self.context).data
+
+
+def profile_fields() -> dict[str, serializers.Field]:
+    """For the registry: what a profile tells of money."""
+    return {"payments": LatestPaymentsField()}
 
 
 class RefundRequestSerializer(serializers.ModelSerializer):

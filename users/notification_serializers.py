@@ -43,6 +43,9 @@ class NotificationChangeSerializer(serializers.ModelSerializer):
 
 class AnnouncementSerializer(NotificationChangeSerializer):
     recipient = serializers.PrimaryKeyRelatedField(queryset=User.objects.filter(is_active=True))
+    subject = serializers.CharField(
+        required=False, max_length=255, help_text="Without one: that it is an announcement."
+    )
 
     class Meta(NotificationChangeSerializer.Meta):
         fields = ("recipient", *NotificationChangeSerializer.Meta.fields)

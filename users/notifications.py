@@ -6,7 +6,8 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from common.background import enqueue
 from common.ids import new_id
@@ -55,8 +56,11 @@ def _apply_preferences(batch: list[Notification]) -> None:
             notification.email_status = LETTERS[NotificationPreference.Email(email)]
 
 
-def announce(*, recipient: User, subject: str, message: str, url: str = "") -> Notification:
-    """Tells one person something, in an admin's words."""
+def announce(*, recipient: User, message: str, subject: str = "", url: str = "") -> Notification:
+    """Tells one person something, in an admin's words; a subject is found for them where there is none."""
+    if not subject:
+        with translation.override(recipient.language):
+            subject = _("Announcement")
     notification = Notification(
         recipient=recipient,
         kind=Notification.Kind.ANNOUNCEMENT,

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 
 from common import serializers
 from common.fields import AddressField, NewAddressField, OptionalBooleanField
+from common.registry import profile_fields
 from common.throttling import ScopedRateThrottle
 from common.uploads import ImageField
 from users import account, services, tokens
@@ -120,10 +121,11 @@ class OwnerSerializer(serializers.ModelSerializer):
 class PublicProfileSerializer(OwnerSerializer):
     """A person as everyone signed in sees them: no email, last name, phone or city."""
 
+    is_moderator = serializers.BooleanField(read_only=True)
     courses = serializers.SerializerMethodField()
 
     class Meta(OwnerSerializer.Meta):
-        fields = (*OwnerSerializer.Meta.fields, "courses")
+        fields = (*OwnerSerializer.Meta.fields, "is_moderator", "courses")
         read_only_fields = fields
 
     @extend_schema_field(TaughtCourseSerializer(many=True))
@@ -221,6 +223,22 @@ class AdminProfileSerializer(ProfileSerializer):
         elif is_active and not user.is_active:
             user.activate()
         return user
+
+
+class AddsFields:
+    """For a single profile: with what other apps add to it (`common.registry.profile_fields`)."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        added = {name: field for part in profile_fields.call_each() for name, field in part.items()}
+        return {**super().get_fields(), **added}  # type: ignore[misc] # of REST framework's serializers
+
+
+class OwnProfileSerializer(AddsFields, ProfileSerializer):
+    """A person as they see themselves."""
+
+
+class AnyonesProfileSerializer(AddsFields, AdminProfileSerializer):
+    """A person as an admin sees them."""
 
 
 class TokenPairSerializer(serializers.Serializer):

@@ -23,8 +23,9 @@ from users.models import User
 from users.permissions import IsSelfOrAdmin
 from users.proof import REFUSALS, require_fresh_proof
 from users.serializers import (
-    AdminProfileSerializer,
+    AnyonesProfileSerializer,
     LogoutSerializer,
+    OwnProfileSerializer,
     ProfileSerializer,
     PublicProfileSerializer,
     RegisterSerializer,
@@ -36,7 +37,7 @@ from users.serializers import (
 
 ANY_PROFILE = PolymorphicProxySerializer(
     component_name="AnyProfile",
-    serializers=[ProfileSerializer, PublicProfileSerializer],
+    serializers=[OwnProfileSerializer, ProfileSerializer, PublicProfileSerializer],
     resource_type_field_name=None,
 )
 
@@ -134,16 +135,16 @@ class LogoutAllView(APIView):
     list=extend_schema(
         summary="List people",
         responses=PolymorphicProxySerializer(
-            component_name="AnyProfile",
+            component_name="AnyListedProfile",
             serializers=[ProfileSerializer, PublicProfileSerializer],
             resource_type_field_name=None,
             many=True,
         ),
     ),
     retrieve=extend_schema(summary="Open a profile", responses=ANY_PROFILE),
-    update=extend_schema(summary="Change a profile", request=ProfileSerializer, responses=ProfileSerializer),
+    update=extend_schema(summary="Change a profile", request=ProfileSerializer, responses=OwnProfileSerializer),
     partial_update=extend_schema(
-        summary="Change parts of a profile", request=ProfileSerializer, responses=ProfileSerializer
+        summary="Change parts of a profile", request=ProfileSerializer, responses=OwnProfileSerializer
     ),
     destroy=extend_schema(
         summary="Delete an account",
@@ -198,11 +199,13 @@ class UserViewSet(
             return RegisterSerializer
         if not user.is_authenticated:
             return ProfileSerializer  # only the schema comes here without a person
+        if self.action == "list":
+            return ProfileSerializer if user.is_staff or user.is_moderator else PublicProfileSerializer
         if user.is_staff:
-            return AdminProfileSerializer
-        if user.is_moderator or self._is_own():
-            return ProfileSerializer
-        return PublicProfileSerializer
+            return AnyonesProfileSerializer
+        if self._is_own():
+            return OwnProfileSerializer
+        return ProfileSerializer if user.is_moderator else PublicProfileSerializer
 
     def _is_own(self) -> bool:
         return str(self.request.user.pk) == str(self.kwargs.get("pk", "")).lower()
@@ -220,8 +223,8 @@ class UserViewSet(
 
 @extend_schema_view(
     get=extend_schema(summary="My profile"),
-    put=extend_schema(summary="Change my profile"),
-    patch=extend_schema(summary="Change parts of my profile"),
+    put=extend_schema(summary="Change my profile", request=ProfileSerializer),
+    patch=extend_schema(summary="Change parts of my profile", request=ProfileSerializer),
     delete=extend_schema(
         summary="Delete my account",
         description="Anonymises it; the books stay. Needs fresh proof: `password` in the body, or a sign-in of the "
@@ -233,7 +236,7 @@ class MeView(generics.RetrieveUpdateDestroyAPIView):
     """The caller's own profile."""
 
     queryset = User.objects.all()
-    serializer_class = ProfileSerializer
+    serializer_class = OwnProfileSerializer
 
     def get_object(self) -> User:
         return self.request.user

@@ -433,3 +433,23 @@ class AttemptSerializer(AttemptBriefSerializer):
         if not hasattr(attempt, "asked"):
             attempt.asked = attempts.asked_questions(attempt)
         return attempt.asked
+
+
+class AuthoredQuizSerializer(serializers.ModelSerializer):
+    """A quiz as a line in the list of what its author has made."""
+
+    course_title = serializers.CharField(source="course.title", read_only=True)
+    lesson_title = serializers.CharField(source="lesson.title", read_only=True, allow_null=True, default=None)
+
+    class Meta:
+        model = Quiz
+        fields = (
+            "id", "title", "course", "course_title", "lesson", "lesson_title", "is_final", "created_at", "updated_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class AuthoredQuizzesSerializer(serializers.Serializer):
+    """This app's members of `/users/me/materials/`."""
+
+    quizzes = AuthoredQuizSerializer(many=True)

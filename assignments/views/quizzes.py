@@ -20,6 +20,7 @@ from assignments.serializers.quizzes import (
     AnswersSerializer,
     AttemptBriefSerializer,
     AttemptSerializer,
+    AuthoredQuizzesSerializer,
     MyAttemptSerializer,
     OptionalAnswersSerializer,
     QuizBriefSerializer,
@@ -35,6 +36,7 @@ from materials import access
 from materials.models import Lesson
 from materials.services import look_for_completed
 
+AUTHORED_QUIZZES = 100
 IN_COURSE = path_parameters("course")
 IN_QUIZ = path_parameters("course", "quiz")
 ANY_QUIZ = PolymorphicProxySerializer(
@@ -293,3 +295,12 @@ class AttemptViewSet(InQuiz, mixins.ListModelMixin, mixins.RetrieveModelMixin, v
             raise PermissionDenied
         check_quiz_open(self, self.quiz, ignoring=access.GOING_ON)
         return attempt
+
+
+def authored_part(request: Request | None) -> AuthoredQuizzesSerializer:
+    """For the registry: the quizzes of the caller's courses, the latest first; without a request, their shape alone."""
+    if request is None:
+        return AuthoredQuizzesSerializer()
+    quizzes = Quiz.objects.filter(course__owner=request.user).select_related("course", "lesson")
+    named = quizzes.defer("description", "course__description", "lesson__description", "lesson__body")
+    return AuthoredQuizzesSerializer({"quizzes": named.order_by("-created_at", "-id")[:AUTHORED_QUIZZES]})

@@ -269,6 +269,17 @@ def test_an_announcement(client_for, student, django_capture_on_commit_callbacks
     assert ids(client_for("student").get(URL)) == [str(note.pk)]
 
 
+@pytest.mark.parametrize(("language", "subject"), [("ru", "Объявление"), ("en", "Announcement")])
+def test_an_announcement_without_a_subject(client_for, language, subject):
+    """In its reader's language, whatever the admin's is."""
+    reader = UserFactory(language=language)
+    body = {"recipient": str(reader.pk), "message": "On Monday we rest."}
+
+    response = client_for("admin").post(URL, body, headers={"accept-language": "ru" if language == "en" else "en"})
+
+    assert (response.status_code, response.json()["subject"]) == (201, subject)
+
+
 def test_the_same_may_be_said_twice(client_for, student):
     for _ in range(2):
         client_for("admin").post(URL, announcement(student))

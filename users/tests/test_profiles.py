@@ -11,7 +11,7 @@ from users.tests.test_register import FORBIDDEN
 from users.tokens import issue_pair
 
 ME = "/api/users/me/"
-PUBLIC = {"id", "username", "first_name", "avatar", "role", "date_joined", "courses"}
+PUBLIC = {"id", "username", "first_name", "avatar", "role", "is_moderator", "date_joined", "courses"}
 FULL = {
     "id",
     "email",
@@ -33,6 +33,7 @@ FULL = {
     "created_at",
     "updated_at",
 }
+OWN = FULL | {"payments"}
 EVERYONE = ["student", "teacher", "other", "moderator", "admin"]
 
 pytestmark = pytest.mark.django_db
@@ -65,7 +66,7 @@ def test_my_own_profile(client_for, request, who):
     response = client_for(who).get(ME)
 
     assert response.status_code == 200
-    assert set(response.json()) == FULL
+    assert set(response.json()) == OWN
     assert response.json()["id"] == str(request.getfixturevalue(who).pk)
 
 
@@ -78,9 +79,9 @@ def test_anonymous_has_no_profile(api, method, url):
     assert response["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_my_profile_asks_one_query(client_for, django_assert_num_queries):
+def test_my_profile_asks_two_queries(client_for, django_assert_num_queries):
     client = client_for("student")
-    with django_assert_num_queries(1):  # the user, with what permissions ask of them
+    with django_assert_num_queries(2):  # the user, with what permissions ask of them; their payments
         client.get(ME)
 
 
@@ -91,7 +92,7 @@ def test_my_profile_asks_one_query(client_for, django_assert_num_queries):
         ("student", 200, PUBLIC),
         ("teacher", 200, PUBLIC),
         ("moderator", 200, FULL),
-        ("admin", 200, FULL),
+        ("admin", 200, OWN),
     ],
 )
 def test_what_others_see(client_for, target, who, status, fields):
@@ -111,7 +112,14 @@ def test_public_profile_keeps_secrets(client_for, target, secret):
 def test_own_profile_by_id_is_full(client_for, student):
     response = client_for("student").get(of(student))
 
-    assert set(response.json()) == FULL
+    assert set(response.json()) == OWN
+
+
+def test_everyone_is_told_who_moderates(client_for, moderator, target):
+    client = client_for("student")
+
+    assert client.get(of(moderator)).json()["is_moderator"] is True
+    assert client.get(of(target)).json()["is_moderator"] is False
 
 
 def test_public_profile_names_published_courses(client_for, course, teacher):
@@ -144,7 +152,7 @@ def test_ids_in_upper_case(client_for, student):
     response = client_for("student").get(f"/api/users/{str(student.pk).upper()}/")
 
     assert response.json()["id"] == str(student.pk)
-    assert set(response.json()) == FULL
+    assert set(response.json()) == OWN
 
 
 # --- The list --------------------------------------------------------------------------------------------------------
