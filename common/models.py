@@ -32,6 +32,10 @@ class Row(models.Model):
                 setattr(self, field.attname, trimmed(text) if isinstance(field, models.CharField) else text)
         super().clean_fields(exclude=exclude)
 
+    def as_stored(self) -> "Row | None":
+        """The row as it stands in the database; None if it is new. For rules over what changes: hold its lock."""
+        return None if self._state.adding else type(self)._base_manager.filter(pk=self.pk).first()
+
 
 class EditableRow(Row):
     """A row that can change."""

@@ -2,7 +2,8 @@
 them, what is saved is what has changed, and the rules of a model (its `clean`) hold for whoever writes."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import models, transaction
@@ -32,31 +33,47 @@ def save_fields(row: models.Model, names: Iterable[str]) -> None:
         row.save(update_fields=[*columns, *times])
 
 
-class LockedWrites:
-    """For views: PUT, PATCH and DELETE look their row up once nobody else can change it, and judge, save and answer
-    before anybody else can. Of two at once, the second judges what the first has left."""
+class Locked:
+    """For views: what the address names is locked before it is looked at, so that it is judged, saved and answered
+    before anybody else can change it. Of two at once, the second judges what the first has left."""
 
+    request: Request
     queryset: Any
     kwargs: Any
     lookup_field: str
     lookup_url_kwarg: str | None
 
     def lock_rows(self) -> None:
-        """What the address names; another view may have to lock what that belongs to instead."""
+        """The row itself; what belongs to something larger may have to lock that instead."""
         value = self.kwargs[self.lookup_url_kwarg or self.lookup_field]
         lock(self.queryset.model._base_manager.filter(**{self.lookup_field: value}))
 
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        request.data  # noqa: B018 - the body has arrived before anything is locked
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        self.request.data  # noqa: B018 - the body has arrived before anything is locked
         with transaction.atomic():
             self.lock_rows()
+            yield
+
+
+class LockedUpdate(Locked):
+    """PUT and PATCH."""
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with self.locked():
             return super().update(request, *args, **kwargs)  # type: ignore[misc] # of DRF's mixins
 
+
+class LockedDestroy(Locked):
+    """DELETE."""
+
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        request.data  # noqa: B018
-        with transaction.atomic():
-            self.lock_rows()
-            return super().destroy(request, *args, **kwargs)  # type: ignore[misc]
+        with self.locked():
+            return super().destroy(request, *args, **kwargs)  # type: ignore[misc] # of DRF's mixins
+
+
+class LockedWrites(LockedUpdate, LockedDestroy):
+    """All three."""
 
 
 class SavesWhatWasSent:
@@ -72,7 +89,7 @@ class SavesWhatWasSent:
 class HoldsRules:
     """For serializers: what is sent has to keep the rules that the model's `clean` states, as on every admin page.
 
-    `clean` may bring a value into its one form (an address, say): that is what is saved.
+    `clean` may bring a value into its one form (an address, say), or set what was left open: that is what is saved.
     """
 
     instance: Any
@@ -84,8 +101,18 @@ class HoldsRules:
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)  # type: ignore[misc] # of DRF's serializers
-        row = copy.copy(self.instance) if self.instance is not None else self.new_row()
+        self.judged = copy.copy(self.instance) if self.instance is not None else self.new_row()
         for name, value in attrs.items():
-            setattr(row, name, value)
-        row.clean()  # what it raises, DRF turns into a 400 on the fields
-        return {name: getattr(row, name) if isinstance(value, str) else value for name, value in attrs.items()}
+            setattr(self.judged, name, value)
+        self.judged.clean()  # what it raises, DRF turns into a 400 on the fields
+        return {
+            name: getattr(self.judged, name) if isinstance(value, str | bool) else value
+            for name, value in attrs.items()
+        }
+
+    def create(self, validated_data: dict[str, Any]) -> Any:
+        """The row that was judged, and what the view adds."""
+        for name, value in validated_data.items():
+            setattr(self.judged, name, value)
+        self.judged.save(force_insert=True)
+        return self.judged

@@ -317,7 +317,7 @@ COMPLETED_COURSE_DAYS: int = read("COMPLETED_COURSE_DAYS", 30, positive)
 CURRENCIES: list[str] = read("CURRENCIES", ["RUB", "USD", "EUR", "JPY"], comma_separated)
 DEFAULT_CURRENCY: str = read("DEFAULT_CURRENCY", "RUB", choice_of(*CURRENCIES))
 # Stripe's least charges, in major units; for currencies that are not named, Stripe's own refusal is the judge.
-MINIMUM_CHARGES = {"USD": "0.50", "EUR": "0.50", "GBP": "0.30", "JPY": "50"}
+MINIMUM_CHARGES = {"RUB": "1", "USD": "0.50", "EUR": "0.50", "GBP": "0.30", "JPY": "50"}
 
 STRIPE_STAND_IN_PORT: int = read("STRIPE_STAND_IN_PORT", 12111, port)
 STRIPE_API_BASE: str = read("STRIPE_API_BASE", "", web_address)

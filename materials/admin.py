@@ -1,13 +1,15 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import transaction
-from django.db.models import ProtectedError, QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from rest_framework.exceptions import APIException
 
 from common.admin import ReadOnlyAdmin, money_column
+from common.writing import lock_row
 from materials import services
 from materials.models import (
     Attachment,
@@ -30,6 +32,14 @@ class CategoryAdmin(admin.ModelAdmin):
     list_editable = ("order",)
     search_fields = ("title", "slug")
     prepopulated_fields = {"slug": ("title",)}
+
+    def save_model(self, request: HttpRequest, obj: Category, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "title" in form.changed_data:
+            services.category_changed(obj)
+
+    def delete_model(self, request: HttpRequest, obj: Category) -> None:
+        services.delete_category(obj)
 
 
 class LessonInline(admin.TabularInline):
@@ -66,18 +76,16 @@ class CourseAdmin(admin.ModelAdmin):
     inlines = (LessonInline,)
     actions = ("publish", "archive")
 
-    @transaction.atomic
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """After the course and its lessons: the same that a change over the API entails."""
         super().save_related(request, form, formsets, change)
-        course = form.instance
-        course.publish()
-        course.save(update_fields=["published_at"])
-        if change and "completion" in form.changed_data:
-            services.look_for_completed(course.pk)
         changed = form.has_changed() or any(formset.has_changed() for formset in formsets)
-        kind = CourseUpdate.Kind.COURSE_CHANGED if change and changed else None
-        services.content_changed(course, kind, course.title)
+        services.course_saved(
+            form.instance, tell=change and changed, ends_otherwise=change and "completion" in form.changed_data
+        )
+
+    def delete_model(self, request: HttpRequest, obj: Course) -> None:
+        services.delete_course(obj)
 
     @admin.action(description=_("Publish"), permissions=["change"])
     def publish(self, request: HttpRequest, queryset: QuerySet[Course]) -> None:
@@ -89,11 +97,11 @@ class CourseAdmin(admin.ModelAdmin):
 
     def _set_status(self, request: HttpRequest, courses: QuerySet[Course], status: str) -> None:
         done = 0
-        for course in courses.exclude(status=status):
-            course.status = status
-            course.publish()
-            course.save(update_fields=["status", "published_at", "updated_at"])
-            done += 1
+        for course in courses:
+            try:
+                done += services.set_status(course, status)
+            except (APIException, ValidationError) as error:
+                self.tell(request, error)  # type: ignore[attr-defined] # every page's, by `common.admin.Site`
         self.message_user(request, ngettext("%(n)s course", "%(n)s courses", done) % {"n": done}, messages.SUCCESS)
 
 
@@ -124,7 +132,10 @@ class LessonAdmin(admin.ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Lesson | None = None) -> Any:
         return ("course",) if obj else ()  # a lesson never moves to another course
 
-    @transaction.atomic
+    def lock(self, obj: Lesson) -> None:
+        """The whole course: its lessons, their places and their number change together."""
+        lock_row(obj.course)
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         if not change:
@@ -135,18 +146,8 @@ class LessonAdmin(admin.ModelAdmin):
             return
         services.content_changed(form.instance.course, kind, form.instance.title)
 
-    @transaction.atomic
     def delete_model(self, request: HttpRequest, obj: Lesson) -> None:
-        super().delete_model(request, obj)
-        services.content_changed(obj.course, CourseUpdate.Kind.LESSON_REMOVED, obj.title)
-        services.look_for_completed(obj.course_id)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Lesson]) -> None:
-        for lesson in queryset.select_related("course__owner"):
-            try:
-                self.delete_model(request, lesson)
-            except ProtectedError:
-                self.message_user(request, _("Somebody has paid for it: %s") % lesson, messages.ERROR)
+        services.delete_lesson(obj)
 
 
 @admin.register(Enrollment)
@@ -168,7 +169,7 @@ class EnrollmentAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Enrollment, form: Any, change: bool) -> None:
         if change:
-            services.change_enrollment(obj, form.changed_data)
+            services.change_enrollment(obj, self.changed_fields(obj, form))  # type: ignore[attr-defined] # see `Site`
         else:
             granted = services.grant_access(user=obj.user, course=obj.course, source=Enrollment.Source.GRANT)
             obj.pk = granted.pk
@@ -189,23 +190,27 @@ class ReviewAdmin(admin.ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    @transaction.atomic
+    def lock(self, obj: Review) -> None:
+        """The course: its rating is counted with whatever changes."""
+        lock_row(obj.course)
+
     def save_model(self, request: HttpRequest, obj: Review, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         services.refresh_rating(obj.course)
 
-    @transaction.atomic
     def delete_model(self, request: HttpRequest, obj: Review) -> None:
-        super().delete_model(request, obj)
-        services.refresh_rating(obj.course)
+        services.delete_review(obj)
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Review]) -> None:
-        for review in queryset.select_related("course"):
-            self.delete_model(request, review)
+
+class GivenAdmin(admin.ModelAdmin):
+    """Rows that are there or are not: added and deleted, never changed."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(admin.ModelAdmin):
+class SubscriptionAdmin(GivenAdmin):
     list_display = ("user", "course", "created_at")
     search_fields = ("user__email", "course__title")
     list_select_related = ("user", "course")
@@ -229,12 +234,20 @@ class CompletionCheckAdmin(ReadOnlyAdmin):
 
 
 @admin.register(LessonAccess)
-class LessonAccessAdmin(admin.ModelAdmin):
+class LessonAccessAdmin(GivenAdmin):
+    """Adding one opens the lesson to somebody."""
+
     list_display = ("user", "lesson", "source", "created_at")
     search_fields = ("user__email", "lesson__title")
     list_select_related = ("user", "lesson")
     autocomplete_fields = ("user", "lesson")
     show_full_result_count = False
+
+    def get_fields(self, request: HttpRequest, obj: LessonAccess | None = None) -> Any:
+        return ("user", "lesson", "source", "created_at") if obj else ("user", "lesson")
+
+    def save_model(self, request: HttpRequest, obj: LessonAccess, form: Any, change: bool) -> None:
+        obj.pk = services.grant_lesson_access(user=obj.user, lesson=obj.lesson, source=Enrollment.Source.GRANT).pk
 
 
 @admin.register(LessonCompletion)

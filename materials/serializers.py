@@ -5,27 +5,25 @@ import re
 from decimal import Decimal
 from typing import Any
 
+from django.core.validators import URLValidator
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework.reverse import reverse
 
 from common import serializers
-from common.errors import invalid
 from common.fields import OptionalBooleanField
 from common.ids import UUID_PATTERN
-from common.money import check_price
 from common.registry import authored
 from common.uploads import DocumentField, ImageField
+from common.writing import HoldsRules, SavesWhatWasSent
 from materials.links import normalise_youtube_url, validate_no_foreign_links
 from materials.models import Attachment, Category, Course, Enrollment, Lesson, Review
-from materials.models.content import default_currency
-from materials.services import check_may_be_draft
-from users.models import User
+from materials.models.content import HTTPS, MAX_ORDER, shares_for_free
 from users.serializers import OwnerSerializer
 
 
-class CategorySerializer(serializers.ModelSerializer):
+class CategorySerializer(SavesWhatWasSent, serializers.ModelSerializer):
     course_count = serializers.IntegerField(read_only=True, default=0, help_text="Published courses.")
 
     class Meta:
@@ -73,37 +71,37 @@ class CategoryFieldSchema(OpenApiSerializerFieldExtension):
         return auto_schema.resolve_serializer(CategoryBriefSerializer, direction).ref
 
 
-class AttachmentSerializer(serializers.ModelSerializer):
+class ContentSerializer(HoldsRules, SavesWhatWasSent, serializers.ModelSerializer):
+    """What authors write: judged by all rules of its model, and saved as far as it was sent."""
+
+
+class HttpsField(serializers.URLField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.validators = [each for each in self.validators if not isinstance(each, URLValidator)] + [HTTPS]
+
+
+class AttachmentSerializer(ContentSerializer):
     """Either a file or a link. A file is given out by the API alone, to whoever may open the lesson."""
 
     file = DocumentField(required=False, allow_null=True)
-    url = serializers.URLField(max_length=500, required=False, allow_null=True)
+    url = HttpsField(max_length=500, required=False, allow_null=True)
 
     class Meta:
         model = Attachment
         fields = ("id", "title", "file", "url", "created_at")
 
+    def new_row(self) -> Attachment:
+        return Attachment(lesson=self.context["lesson"])
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        file, url = attrs.get("file") or "", attrs.get("url") or ""
-        if bool(file) == bool(url):
-            raise invalid("url", "exactly_one_source", _("Send either a file or a link."))
-        return {**attrs, "file": file, "url": url}
+        return super().validate({**attrs, "file": attrs.get("file") or "", "url": attrs.get("url") or ""})
 
     def to_representation(self, attachment: Attachment) -> dict[str, Any]:
         data = super().to_representation(attachment)
         kwargs = {"lesson_pk": attachment.lesson_id, "pk": attachment.pk}
         address = reverse("lesson-attachment-file", kwargs=kwargs, request=self.context.get("request"))
         return {**data, "file": address if attachment.file else None, "url": attachment.url or None}
-
-
-class PartialSaveMixin:
-    """Saves what was sent and nothing else: counts, ratings and windows of letters change beside the request."""
-
-    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
-        for name, value in validated_data.items():
-            setattr(instance, name, value)
-        instance.save(update_fields=[*validated_data, "updated_at"])
-        return instance
 
 
 class TextWithoutLinksField(serializers.CharField):
@@ -213,7 +211,7 @@ class LessonOutlineSerializer(serializers.ModelSerializer):
         )
     ]
 )
-class LessonSerializer(PartialSaveMixin, serializers.ModelSerializer):
+class LessonSerializer(ContentSerializer):
     """A lesson. What a locked one holds (body, video_url, video, attachments) is null."""
 
     title = TextWithoutLinksField(max_length=200)
@@ -224,7 +222,7 @@ class LessonSerializer(PartialSaveMixin, serializers.ModelSerializer):
     )
     video_url = VideoURLField(max_length=500, required=False, allow_blank=True, allow_null=True)
     preview = ImageField(required=False, allow_null=True)
-    order = serializers.IntegerField(required=False, min_value=1, max_value=1_000_000)
+    order = serializers.IntegerField(required=False, min_value=1, max_value=MAX_ORDER)
     price = serializers.DecimalField(max_digits=10, decimal_places=2, min_value=Decimal(0), required=False)
     currency = serializers.CharField(source="course.currency", read_only=True)
     is_preview = OptionalBooleanField(required=False)
@@ -262,7 +260,7 @@ class LessonSerializer(PartialSaveMixin, serializers.ModelSerializer):
             "updated_at",
         )
         read_only_fields = ("course", "owner")
-        validators: list[Any] = []  # the place in the course is settled under the course's lock, by the view
+        validators: list[Any] = []  # the place in the course is judged by the model
 
     def to_representation(self, lesson: Lesson) -> dict[str, Any]:
         data = super().to_representation(lesson)
@@ -273,13 +271,11 @@ class LessonSerializer(PartialSaveMixin, serializers.ModelSerializer):
     def validate_preview(self, value: Any) -> Any:
         return value or ""
 
+    def new_row(self) -> Lesson:
+        return Lesson(course=self.context["course"], owner=self.context["request"].user)
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        course: Course = self.instance.course if self.instance else self.context["course"]
-        attrs |= {name: "" for name in ("body", "video_url") if attrs.get(name, "") is None}
-        if "price" in attrs:
-            check_author_may_charge(course.owner, attrs["price"])
-            check_price(attrs["price"], course.currency)
-        return attrs
+        return super().validate(attrs | {name: "" for name in ("body", "video_url") if attrs.get(name, "") is None})
 
     @extend_schema_field(AttachmentSerializer(many=True, allow_null=True))
     def get_attachments(self, lesson: Lesson) -> Any:
@@ -327,12 +323,6 @@ class FlatLessonSerializer(LessonSerializer):
         return fields
 
 
-def check_author_may_charge(owner: User, price: Decimal) -> None:
-    """Raises 400 for a price on what a student made: students share their own materials for free."""
-    if price > 0 and owner.role == User.Role.STUDENT and not owner.is_staff:
-        raise invalid("price", "free_only", _("Students publish free materials only."))
-
-
 @extend_schema_serializer(
     examples=[
         OpenApiExample(
@@ -349,7 +339,7 @@ def check_author_may_charge(owner: User, price: Decimal) -> None:
         )
     ]
 )
-class CourseCardSerializer(PartialSaveMixin, serializers.ModelSerializer):
+class CourseCardSerializer(ContentSerializer):
     """A course in the catalogue."""
 
     title = TextWithoutLinksField(max_length=200)
@@ -401,31 +391,12 @@ class CourseCardSerializer(PartialSaveMixin, serializers.ModelSerializer):
         """Whether the caller's enrollment is open now."""
         return Enrollment(status=course.my_enrollment_status or "", expires_at=course.my_enrollment_expires_at).is_open
 
-    def validate_currency(self, value: str) -> str:
-        return value.upper()
-
     def validate_preview(self, value: Any) -> Any:
         return value or ""
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        course: Course | None = self.instance
-        owner = course.owner if course else self.context["request"].user
-        price = attrs.get("price", course.price if course else Decimal(0))
-        currency = attrs.get("currency", course.currency if course else default_currency())
-        if course is None or {"price", "currency"} & set(attrs):
-            check_author_may_charge(owner, price)
-            check_price(price, currency)
-        is_taken_back = course is not None and attrs.get("status") == Course.Status.DRAFT != course.status
-        if course is not None and is_taken_back:
-            check_may_be_draft(course)
-        if course is not None and currency != course.currency:
-            for lesson_price in course.lessons.exclude(price=0).values_list("price", flat=True):
-                check_price(lesson_price, currency, attr="currency")
-        if owner.role == User.Role.STUDENT and not owner.is_staff:
-            if attrs.get("certificate_enabled") and not (course and course.certificate_enabled):
-                raise invalid("certificate_enabled", "no_certificate", _("Students' courses give no certificate."))
-            attrs["certificate_enabled"] = False
-        return attrs
+    def new_row(self) -> Course:
+        owner = self.context["request"].user
+        return Course(owner=owner, certificate_enabled=not shares_for_free(owner))
 
 
 class CourseSerializer(CourseCardSerializer):
@@ -450,7 +421,7 @@ class EnrollmentSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class ReviewSerializer(serializers.ModelSerializer):
+class ReviewSerializer(SavesWhatWasSent, serializers.ModelSerializer):
     author = OwnerSerializer(read_only=True)
     text = serializers.CharField(max_length=5000, required=False, allow_blank=True)
 

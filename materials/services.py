@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,10 @@ from rest_framework.generics import get_object_or_404
 
 from common.background import enqueue
 from common.errors import RuleBroken
+from common.writing import save_fields
 from materials.models import (
+    Attachment,
+    Category,
     CompletionCheck,
     Course,
     CourseSearch,
@@ -53,6 +56,14 @@ def enroll(*, user: User, course: Course) -> tuple[Enrollment, bool]:
             enrollment.removed_at = None
             enrollment.save(update_fields=["removed_at", "updated_at"])
         return enrollment, False
+    _check_may_enter(user, course)
+    enrollment = grant_access(user=user, course=course, source=Enrollment.Source.FREE)
+    # It may have got a price, or been taken back, a moment ago: from here on it cannot.
+    _check_may_enter(user, lock_course(course))
+    return enrollment, True
+
+
+def _check_may_enter(user: User, course: Course) -> None:
     if course.owner_id == user.pk:
         raise RuleBroken("own_course", _("This is your own course: all of it is open to you."))
     if course.status != Course.Status.PUBLISHED:
@@ -60,7 +71,6 @@ def enroll(*, user: User, course: Course) -> tuple[Enrollment, bool]:
     if not course.is_free:
         price = {"price": str(course.price), "currency": course.currency}
         raise RuleBroken("payment_required", _("The course has to be bought."), status_code=402, extra=price)
-    return grant_access(user=user, course=course, source=Enrollment.Source.FREE), True
 
 
 @transaction.atomic
@@ -174,26 +184,19 @@ def grant_lesson_access(*, user: User, lesson: Lesson, source: str) -> LessonAcc
 
 @transaction.atomic
 def change_enrollment(enrollment: Enrollment, changed: Sequence[str]) -> None:
-    """Saves what an admin has changed of it, and nothing else: a payment may open or close it at the same moment."""
-    current = Enrollment.objects.select_for_update().get(pk=enrollment.pk)
-    enters = current.is_revoked - enrollment.is_revoked if "status" in changed else 0
+    """Saves what an admin has changed of it, and nothing else. Hold its lock."""
+    was_revoked = Enrollment.objects.values_list("status", flat=True).get(pk=enrollment.pk) == Enrollment.Status.REVOKED
+    enters = was_revoked - enrollment.is_revoked
     Course.objects.filter(pk=enrollment.course_id).update(enrollment_count=Greatest(F("enrollment_count") + enters, 0))
-    enrollment.save(update_fields=[*changed, "updated_at"])
+    save_fields(enrollment, changed)
+    if enters > 0 and enrollment.completed_at is None:
+        # The last grade may have come while they were away.
+        look_for_completed(enrollment.course_id)
 
 
 def close_lesson_by_payment(*, user: User, lesson: Lesson) -> None:
     """No payment opens the lesson any more. Safe to call again."""
     LessonAccess.objects.filter(user=user, lesson=lesson, source=Enrollment.Source.PAYMENT).delete()
-
-
-def check_may_be_draft(course: Course) -> None:
-    """Raises 409 for a course that somebody has paid for: its students would lose sight of it."""
-    paid = Enrollment.Source.PAYMENT
-    if (
-        Enrollment.objects.filter(course=course, source=paid).exists()
-        or LessonAccess.objects.filter(lesson__course=course, source=paid).exists()
-    ):
-        raise RuleBroken("has_students", _("Somebody has paid for this course. Archive it instead."))
 
 
 @transaction.atomic
@@ -279,6 +282,12 @@ def check_may_review(user: User, course: Course) -> None:
         raise RuleBroken("already_reviewed", _("You have reviewed this course. Change that review instead."))
 
 
+@transaction.atomic
+def delete_review(review: Review) -> None:
+    review.delete()
+    refresh_rating(review.course)
+
+
 def refresh_rating(course: Course) -> None:
     """Counts the course's rating anew. Within the transaction of the review's change."""
     lock_course(course)
@@ -298,6 +307,66 @@ def lock_course(course: Course) -> Course:
     """
     courses = Course.objects.select_for_update(of=("self",), no_key=True).select_related("owner")
     return get_object_or_404(courses, pk=course.pk)
+
+
+def course_saved(course: Course, *, tell: bool = True, ends_otherwise: bool = False) -> None:
+    """What a course entails that has just been written, within the same transaction: its subscribers are told, unless
+    it is new, and if it is completed by other things than before, somebody may have done them all."""
+    if ends_otherwise:
+        look_for_completed(course.pk)
+    if course.publish():
+        course.save(update_fields=["published_at"])
+    content_changed(course, CourseUpdate.Kind.COURSE_CHANGED if tell else None, course.title)
+
+
+@transaction.atomic
+def set_status(course: Course, status: str) -> bool:
+    """Publishes it, archives it or takes it back, by all rules. Says whether that changed anything."""
+    course = lock_course(course)
+    if course.status == status:
+        return False
+    course.status = status
+    course.clean()
+    save_fields(course, ["status"])
+    course_saved(course)
+    return True
+
+
+def category_changed(category: Category) -> None:
+    """Its title is found in the search for its courses."""
+    for course in category.courses.all():
+        index_course(course)
+
+
+@transaction.atomic
+def delete_category(category: Category) -> None:
+    """Its courses stay, without one."""
+    courses = list(category.courses.order_by("pk"))
+    category.delete()
+    for course in courses:
+        index_course(Course.objects.get(pk=course.pk))
+
+
+def delete_course(course: Course) -> None:
+    """With all that hangs on it; what must stay (what was paid for) raises ProtectedError."""
+    course.delete()
+
+
+@transaction.atomic
+def delete_lesson(lesson: Lesson) -> None:
+    lock_course(lesson.course)
+    lesson.delete()
+    content_changed(lesson.course, CourseUpdate.Kind.LESSON_REMOVED, lesson.title)
+    look_for_completed(lesson.course_id)
+
+
+@transaction.atomic
+def delete_attachment(attachment: Attachment) -> None:
+    lock_course(attachment.lesson.course)
+    attachment.delete()
+    if attachment.file:
+        transaction.on_commit(partial(attachment.file.storage.delete, str(attachment.file.name)))
+    content_changed(attachment.lesson.course, CourseUpdate.Kind.LESSON_CHANGED, attachment.lesson.title)
 
 
 def content_changed(course: Course, kind: str | None, summary: str = "") -> None:

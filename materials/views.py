@@ -1,11 +1,10 @@
 """The catalogue, courses, lessons and what hangs on them."""
 
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from django.core.cache import cache
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpResponseBase
@@ -20,17 +19,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from common.errors import RuleBroken, invalid
 from common.ids import UUID_PATTERN
 from common.paginators import ListPagination
 from common.registry import authored
 from common.schema import problems
 from common.serializers import Serializer
 from common.uploads import download
+from common.writing import LockedDestroy, LockedWrites, lock
 from materials import access, services
 from materials.filters import CourseFilter, LessonFilter, ReviewFilter
 from materials.models import Attachment, Category, Course, CourseUpdate, Lesson, LessonCompletion, Review
-from materials.models.content import Viewer, next_order
+from materials.models.content import Viewer
 from materials.permissions import MayAuthor, MayChangeReview, MayManageCourse
 from materials.serializers import (
     AttachmentSerializer,
@@ -69,7 +68,7 @@ def visible_course(view: APIView, name: str = "course_pk") -> Course:
     return get_object_or_404(Course.objects.visible_to(view.request.user).select_related("owner"), pk=view.kwargs[name])
 
 
-class CategoryViewSet(viewsets.ModelViewSet):
+class CategoryViewSet(LockedWrites, viewsets.ModelViewSet):
     """Categories of courses, with how many published courses each has. Admins write them."""
 
     queryset = Category.objects.annotate(
@@ -84,6 +83,13 @@ class CategoryViewSet(viewsets.ModelViewSet):
     def get_permissions(self) -> list[Any]:
         return [AllowAny()] if self.request.method in SAFE_METHODS else [IsAuthenticated(), IsAdmin()]
 
+    @transaction.atomic
+    def perform_update(self, serializer: Serializer) -> None:
+        services.category_changed(serializer.save())
+
+    def perform_destroy(self, instance: Category) -> None:
+        services.delete_category(instance)
+
 
 @extend_schema_view(
     list=extend_schema(summary="The catalogue"),
@@ -96,7 +102,7 @@ class CategoryViewSet(viewsets.ModelViewSet):
         responses={204: None, **problems(_409="in_use: Somebody has paid for it; archive it.")},
     ),
 )
-class CourseViewSet(viewsets.ModelViewSet):
+class CourseViewSet(LockedWrites, viewsets.ModelViewSet):
     """Courses. Everyone reads what is published; its author and staff edit it."""
 
     queryset = Course.objects.all()
@@ -137,26 +143,22 @@ class CourseViewSet(viewsets.ModelViewSet):
         access.set_outline_locks(self.request.user, [course])
         return course
 
+    @transaction.atomic
     def perform_create(self, serializer: Serializer) -> None:
-        with transaction.atomic():
-            course = serializer.save(owner=self.request.user)
-            course.publish()
-            course.save(update_fields=["published_at"])
-            services.content_changed(course, None)
+        course = serializer.save()
+        services.course_saved(course, tell=False)
         serializer.instance = self._loaded(course)
 
     def perform_update(self, serializer: Serializer) -> None:
         course = serializer.instance
         if _changes(serializer):
-            with transaction.atomic():
-                before = services.lock_course(course)
-                course = serializer.save()
-                if course.completion != before.completion:
-                    services.look_for_completed(course.pk)
-                course.publish()
-                course.save(update_fields=["published_at"])
-                services.content_changed(course, CourseUpdate.Kind.COURSE_CHANGED, course.title)
+            completion = course.completion
+            course = serializer.save()
+            services.course_saved(course, ends_otherwise=course.completion != completion)
         serializer.instance = self._loaded(course)
+
+    def perform_destroy(self, instance: Course) -> None:
+        services.delete_course(instance)
 
     def _loaded(self, course: Course) -> Course:
         user = self.request.user
@@ -283,7 +285,9 @@ def visible_named_course(request: Request, serializer: Serializer, name: str) ->
     return get_object_or_404(courses, pk=serializer.validated_data[name])
 
 
-class LessonPages(mixins.ListModelMixin, viewsets.GenericViewSet):
+class LessonPages(
+    LockedWrites, mixins.ListModelMixin, mixins.UpdateModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet
+):
     """What the nested and the flat route of lessons share."""
 
     search_fields = ("title", "description")
@@ -312,56 +316,36 @@ class LessonPages(mixins.ListModelMixin, viewsets.GenericViewSet):
         access.check_open(request.user, lesson)
         return Response(self.get_serializer(lesson).data)
 
+    def lock_rows(self) -> None:
+        """The whole course: its lessons, their places and their number change together."""
+        lessons = Lesson.objects.filter(pk=self.kwargs["pk"])
+        lock(Course.objects.filter(pk__in=lessons.values("course")))
+
     def create_in(self, course: Course) -> Response:
         """201 with the new lesson of the course, which has been found visible."""
         self.check_object_permissions(self.request, course)
-        serializer = self.get_serializer(
-            data=self.request.data, context={**self.get_serializer_context(), "course": course}
-        )
-        serializer.is_valid(raise_exception=True)
+        self.request.data  # noqa: B018 - the body has arrived before anything is locked
         with transaction.atomic():
-            services.lock_course(course)
-            order = serializer.validated_data.get("order") or next_order(course)
-            self._check_order(course, order)
-            lesson = serializer.save(**{"course": course, "owner": self.request.user, "order": order})
+            context = {**self.get_serializer_context(), "course": services.lock_course(course)}
+            serializer = self.get_serializer(data=self.request.data, context=context)
+            serializer.is_valid(raise_exception=True)
+            lesson = serializer.save(course=context["course"])
             services.content_changed(course, CourseUpdate.Kind.LESSON_ADDED, lesson.title)
-        return self._answer(serializer, lesson, status.HTTP_201_CREATED)
+            return Response(self._shown(serializer, lesson), status=status.HTTP_201_CREATED)
 
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        lesson = self.get_object()
-        serializer = self.get_serializer(lesson, data=request.data, partial=kwargs.get("partial", False))
-        serializer.is_valid(raise_exception=True)
+    def perform_update(self, serializer: Serializer) -> None:
+        lesson = serializer.instance
         if _changes(serializer):
-            with transaction.atomic():
-                services.lock_course(lesson.course)
-                get_object_or_404(Lesson, pk=lesson.pk)  # it may have been deleted while we waited
-                self._check_order(lesson.course, serializer.validated_data.get("order"), except_for=lesson)
-                lesson = serializer.save()
-                services.content_changed(lesson.course, CourseUpdate.Kind.LESSON_CHANGED, lesson.title)
-        return self._answer(serializer, lesson, status.HTTP_200_OK)
-
-    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return self.update(request, *args, **{**kwargs, "partial": True})
-
-    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        lesson = self.get_object()
-        with transaction.atomic():
-            services.lock_course(lesson.course)
-            lesson.delete()
-            services.content_changed(lesson.course, CourseUpdate.Kind.LESSON_REMOVED, lesson.title)
-            services.look_for_completed(lesson.course_id)
-        return Response(status=status.HTTP_204_NO_CONTENT)
-
-    def _check_order(self, course: Course, order: int | None, except_for: Lesson | None = None) -> None:
-        taken = course.lessons.filter(order=order)
-        if except_for is not None:
-            taken = taken.exclude(pk=except_for.pk)
-        if order is not None and taken.exists():
-            raise invalid("order", "unique", _("Another lesson of the course has this place."))
-
-    def _answer(self, serializer: Serializer, lesson: Lesson, code: int) -> Response:
+            lesson = serializer.save()
+            services.content_changed(lesson.course, CourseUpdate.Kind.LESSON_CHANGED, lesson.title)
         access.set_lesson_locks(self.request.user, [lesson])
-        return Response(serializer.to_representation(lesson), status=code)
+
+    def perform_destroy(self, instance: Lesson) -> None:
+        services.delete_lesson(instance)
+
+    def _shown(self, serializer: Serializer, lesson: Lesson) -> Any:
+        access.set_lesson_locks(self.request.user, [lesson])
+        return serializer.to_representation(lesson)
 
 
 @extend_schema_view(
@@ -423,7 +407,7 @@ class LessonViewSet(LessonPages):
 
 
 class AttachmentViewSet(
-    mixins.ListModelMixin, mixins.CreateModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet
+    LockedDestroy, mixins.ListModelMixin, mixins.CreateModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet
 ):
     """What accompanies a lesson. Seen by whoever may open it; added and removed by the course's owner and admins."""
 
@@ -448,14 +432,19 @@ class AttachmentViewSet(
     def get_queryset(self) -> QuerySet[Attachment]:
         return Attachment.objects.filter(lesson=self.get_lesson())
 
+    def lock_rows(self) -> None:
+        lessons = Lesson.objects.filter(pk=self.kwargs["lesson_pk"])
+        lock(Course.objects.filter(pk__in=lessons.values("course")))
+
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        lesson = self.get_lesson()
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        with transaction.atomic():
-            serializer.save(lesson=lesson)
+        with self.locked():
+            lesson = self.get_lesson()
+            context = {**self.get_serializer_context(), "lesson": lesson}
+            serializer = self.get_serializer(data=request.data, context=context)
+            serializer.is_valid(raise_exception=True)
+            serializer.save()
             services.content_changed(lesson.course, CourseUpdate.Kind.LESSON_CHANGED, lesson.title)
-        return Response(serializer.data, status=status.HTTP_201_CREATED)
+            return Response(serializer.data, status=status.HTTP_201_CREATED)
 
     @extend_schema(summary="Download an attachment", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     @action(detail=True)
@@ -464,12 +453,8 @@ class AttachmentViewSet(
         kind = attachment.file.name.rpartition(".")[2]
         return download(attachment.file, f"{attachment.title}.{kind}")
 
-    @transaction.atomic
     def perform_destroy(self, instance: Attachment) -> None:
-        instance.delete()
-        if instance.file:
-            transaction.on_commit(partial(instance.file.storage.delete, instance.file.name))
-        services.content_changed(instance.lesson.course, CourseUpdate.Kind.LESSON_CHANGED, instance.lesson.title)
+        services.delete_attachment(instance)
 
 
 @extend_schema_view(
@@ -484,7 +469,7 @@ class AttachmentViewSet(
     partial_update=extend_schema(summary="Change parts of a review", parameters=COURSE_PATH),
     destroy=extend_schema(summary="Delete a review", parameters=COURSE_PATH),
 )
-class ReviewViewSet(viewsets.ModelViewSet):
+class ReviewViewSet(LockedWrites, viewsets.ModelViewSet):
     """What those who study a course say of it: one review each."""
 
     queryset = Review.objects.all()
@@ -499,31 +484,25 @@ class ReviewViewSet(viewsets.ModelViewSet):
     def get_queryset(self) -> QuerySet[Review]:
         return Review.objects.filter(course=visible_course(self)).select_related("author")
 
+    def lock_rows(self) -> None:
+        """The course: its rating is counted with whatever changes."""
+        lock(Course.objects.filter(pk=self.kwargs["course_pk"]))
+
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        services.check_may_review(request.user, visible_course(self))
-        return super().create(request, *args, **kwargs)
+        with self.locked():
+            services.check_may_review(request.user, visible_course(self))
+            return super().create(request, *args, **kwargs)
 
     def perform_create(self, serializer: Serializer) -> None:
         course = visible_course(self)
-        try:
-            with transaction.atomic():
-                serializer.save(author=self.request.user, course=course)
-                services.refresh_rating(course)
-        except IntegrityError:
-            raise RuleBroken(
-                "already_reviewed", _("You have reviewed this course. Change that review instead.")
-            ) from None
+        serializer.save(author=self.request.user, course=course)
+        services.refresh_rating(course)
 
-    @transaction.atomic
     def perform_update(self, serializer: Serializer) -> None:
-        # Saving one that has just been deleted would bring it back.
-        get_object_or_404(Review.objects.select_for_update(), pk=serializer.instance.pk)
         services.refresh_rating(serializer.save().course)
 
-    @transaction.atomic
     def perform_destroy(self, instance: Review) -> None:
-        instance.delete()
-        services.refresh_rating(instance.course)
+        services.delete_review(instance)
 
 
 class MyMaterialsView(generics.ListAPIView):

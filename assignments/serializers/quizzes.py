@@ -18,8 +18,8 @@ from assignments.services import attempts
 from common import serializers
 from common.errors import invalid
 from common.fields import OptionalBooleanField
+from common.writing import SavesWhatWasSent
 from materials.models import Lesson
-from materials.serializers import PartialSaveMixin
 
 MAX_QUESTIONS = 200
 MAX_CHOICES = 50
@@ -178,7 +178,7 @@ class QuizBriefSerializer(serializers.ModelSerializer):
         )
     ]
 )
-class QuizSerializer(PartialSaveMixin, QuizBriefSerializer):
+class QuizSerializer(SavesWhatWasSent, QuizBriefSerializer):
     """A quiz as its author writes it, in one body. Sending `questions` replaces all of them; attempts that have been
     made keep theirs."""
 

@@ -21,7 +21,7 @@ from common import serializers
 from common.errors import invalid
 from common.fields import EndDateTimeField, OptionalBooleanField
 from common.uploads import DocumentField
-from materials.serializers import PartialSaveMixin
+from common.writing import SavesWhatWasSent
 
 
 @extend_schema_serializer(
@@ -40,7 +40,7 @@ from materials.serializers import PartialSaveMixin
         )
     ]
 )
-class AssignmentSerializer(PartialSaveMixin, serializers.ModelSerializer):
+class AssignmentSerializer(SavesWhatWasSent, serializers.ModelSerializer):
     due_at = EndDateTimeField(required=False, allow_null=True)
     allow_late = OptionalBooleanField(required=False)
     resubmissions_allowed = OptionalBooleanField(required=False)
@@ -205,7 +205,7 @@ class GradeSerializer(serializers.Serializer):
         return attrs
 
 
-class CommentSerializer(PartialSaveMixin, serializers.ModelSerializer):
+class CommentSerializer(SavesWhatWasSent, serializers.ModelSerializer):
     author = serializers.SerializerMethodField()
     text = serializers.CharField(max_length=5000)
 

@@ -6,17 +6,37 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 from django.db.models import Deferrable, Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.errors import RuleBroken, as_model_errors, invalid
 from common.models import EditableRow, Language, Row
+from common.money import check_price
+from materials.links import normalise_youtube_url, validate_no_foreign_links
 from materials.search import TermsField, query_deletions, query_groups
 from users.models import User
 
 Viewer = User | AnonymousUser
+MAX_ORDER = 1_000_000
+
+
+def shares_for_free(owner: User) -> bool:
+    """Whether what the person makes is free and gives no certificate: students share their own materials."""
+    return owner.role == User.Role.STUDENT and not owner.is_staff
+
+
+def check_author_may_charge(owner: User, price: Decimal) -> None:
+    """Raises 400 for a price on what a student made."""
+    if price > 0 and shares_for_free(owner):
+        raise invalid("price", "free_only", _("Students publish free materials only."))
+
+
+def _differs(row: Row, stored: Row | None, *names: str) -> bool:
+    return stored is None or any(getattr(row, name) != getattr(stored, name) for name in names)
 
 
 class Category(EditableRow):
@@ -106,8 +126,10 @@ class Course(EditableRow):
         FINAL_QUIZ = "final_quiz", _("The final quiz alone")
 
     owner = models.ForeignKey(User, models.PROTECT, related_name="courses", verbose_name=_("owner"))
-    title = models.CharField(_("title"), max_length=200)
-    description = models.TextField(_("description"), max_length=10_000, blank=True)
+    title = models.CharField(_("title"), max_length=200, validators=[validate_no_foreign_links])
+    description = models.TextField(
+        _("description"), max_length=10_000, blank=True, validators=[validate_no_foreign_links]
+    )
     preview = models.ImageField(_("picture"), upload_to="public/courses", blank=True)
     category = models.ForeignKey(
         Category, models.SET_NULL, null=True, blank=True, related_name="courses", verbose_name=_("category")
@@ -168,6 +190,34 @@ class Course(EditableRow):
     def __str__(self) -> str:
         return self.title
 
+    def clean(self) -> None:
+        """The rules of a course by itself: 400s on its fields, and 409 for what people have paid for. What stays as it
+        was is not judged anew. Hold its lock."""
+        stored = self.as_stored()
+        self.currency = self.currency.upper()
+        if not hasattr(self, "owner"):
+            return  # a form that names nobody
+        with as_model_errors():
+            if _differs(self, stored, "price", "currency", "owner_id"):
+                check_author_may_charge(self.owner, self.price)
+                check_price(self.price, self.currency)
+            if stored is not None and _differs(self, stored, "currency", "owner_id"):
+                for price in self.lessons.exclude(price=0).values_list("price", flat=True):
+                    check_author_may_charge(self.owner, price)
+                    check_price(price, self.currency, attr="currency")
+            if shares_for_free(self.owner):
+                if self.certificate_enabled and _differs(self, stored, "certificate_enabled"):
+                    raise invalid("certificate_enabled", "no_certificate", _("Students' courses give no certificate."))
+                self.certificate_enabled = False
+        if self.status == self.Status.DRAFT and stored is not None and _differs(self, stored, "status"):
+            self._check_nobody_has_paid()
+
+    def _check_nobody_has_paid(self) -> None:
+        """Its students would lose sight of a draft."""
+        lessons = self.lessons.filter(accesses__source="payment")
+        if self.enrollments.filter(source="payment").exists() or lessons.exists():
+            raise RuleBroken("has_students", _("Somebody has paid for this course. Archive it instead."))
+
     @property
     def is_free(self) -> bool:
         return self.price == 0
@@ -175,16 +225,18 @@ class Course(EditableRow):
     @property
     def gives_certificate(self) -> bool:
         """What a student makes is free and gives none, whatever it says."""
-        return self.certificate_enabled and (self.owner.role != User.Role.STUDENT or self.owner.is_staff)
+        return self.certificate_enabled and not shares_for_free(self.owner)
 
     def is_managed_by(self, user: Viewer) -> bool:
         """Whether the user sees all of it and may edit it."""
         return user.is_authenticated and (self.owner_id == user.pk or user.may_edit_all_content)
 
-    def publish(self) -> None:
-        """Remembers when the course was first published."""
-        if self.status == self.Status.PUBLISHED and self.published_at is None:
+    def publish(self) -> bool:
+        """Remembers when the course was first published. Says whether it is now."""
+        is_first = self.status == self.Status.PUBLISHED and self.published_at is None
+        if is_first:
             self.published_at = timezone.now()
+        return is_first
 
 
 class LessonQuerySet(models.QuerySet["Lesson"]):
@@ -215,12 +267,19 @@ class LessonQuerySet(models.QuerySet["Lesson"]):
 class Lesson(EditableRow):
     course = models.ForeignKey(Course, models.CASCADE, related_name="lessons", verbose_name=_("course"))
     owner = models.ForeignKey(User, models.PROTECT, related_name="lessons", verbose_name=_("owner"))
-    title = models.CharField(_("title"), max_length=200)
-    description = models.TextField(_("description"), max_length=10_000, blank=True)
-    body = models.TextField(_("body, in Markdown"), max_length=200_000, blank=True)
+    title = models.CharField(_("title"), max_length=200, validators=[validate_no_foreign_links])
+    description = models.TextField(
+        _("description"), max_length=10_000, blank=True, validators=[validate_no_foreign_links]
+    )
+    body = models.TextField(
+        _("body, in Markdown"), max_length=200_000, blank=True, validators=[validate_no_foreign_links]
+    )
     preview = models.ImageField(_("picture"), upload_to="public/lessons", blank=True)
     video_url = models.CharField(_("video on YouTube"), max_length=500, blank=True)
-    order = models.PositiveIntegerField(_("order"))
+    # Blank: behind the course's last one.
+    order = models.PositiveIntegerField(
+        _("order"), blank=True, validators=[MinValueValidator(1), MaxValueValidator(MAX_ORDER)]
+    )
     price = models.DecimalField(
         _("price on its own"), max_digits=10, decimal_places=2, default=Decimal(0), validators=[MinValueValidator(0)]
     )
@@ -248,12 +307,36 @@ class Lesson(EditableRow):
     def __str__(self) -> str:
         return self.title
 
+    def clean(self) -> None:
+        """The rules of a lesson in its course. Hold the course's lock."""
+        if not hasattr(self, "course"):
+            return  # a form that names none
+        stored = self.as_stored()
+        if self.video_url:
+            try:
+                self.video_url = normalise_youtube_url(self.video_url)
+            except ValidationError as error:
+                raise ValidationError({"video_url": error}) from None
+        if self.order is None:
+            self.order = next_order(self.course)
+        with as_model_errors():
+            if _differs(self, stored, "price"):
+                check_author_may_charge(self.course.owner, self.price)
+                check_price(self.price, self.course.currency)
+            taken = Lesson.objects.filter(course=self.course_id, order=self.order).exclude(pk=self.pk)
+            if _differs(self, stored, "order") and taken.exists():
+                raise invalid("order", "unique", _("Another lesson of the course has this place."))
+
+
+# To a document anywhere, but by a way that nobody can look into.
+HTTPS = URLValidator(schemes=["https"], message=_("Send an address that begins with https://."))
+
 
 class Attachment(Row):
     lesson = models.ForeignKey(Lesson, models.CASCADE, related_name="attachments", verbose_name=_("lesson"))
     title = models.CharField(_("title"), max_length=200)
     file = models.FileField(_("file"), upload_to="private/attachments", blank=True)
-    url = models.CharField(_("link"), max_length=500, blank=True)
+    url = models.CharField(_("link"), max_length=500, blank=True, validators=[HTTPS])
 
     class Meta:
         verbose_name = _("attachment")
@@ -267,6 +350,11 @@ class Attachment(Row):
 
     def __str__(self) -> str:
         return self.title
+
+    def clean(self) -> None:
+        if bool(self.file) == bool(self.url):
+            error = ValidationError(_("Send either a file or a link."), code="exactly_one_source")
+            raise ValidationError({"url": error})
 
 
 class CourseSearch(models.Model):
@@ -299,6 +387,16 @@ class SearchTerm(models.Model):
 
 
 def next_order(course: Course) -> int:
-    """The place after the course's last lesson. Hold the course's lock."""
+    """The place behind the course's last lesson. Hold the course's lock."""
     last: QuerySet[Lesson] = course.lessons.order_by("-order")
-    return (last.values_list("order", flat=True).first() or 0) + 1
+    place = (last.values_list("order", flat=True).first() or 0) + 1
+    return place if place <= MAX_ORDER else close_gaps(course) + 1
+
+
+def close_gaps(course: Course) -> int:
+    """Numbers the course's lessons from 1, in the order that they have. Says how many there are."""
+    lessons = list(course.lessons.order_by("order", "id").only("id", "order"))
+    for place, lesson in enumerate(lessons, start=1):
+        lesson.order = place  # never above what it was, so never one that another has at this moment
+    Lesson.objects.bulk_update(lessons, ["order"], batch_size=500)
+    return len(lessons)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -86,6 +87,15 @@ class Enrollment(EditableRow):
 
     def __str__(self) -> str:
         return f"{self.user_id} in {self.course_id}"
+
+    def clean(self) -> None:
+        """Whether it is completed says what the student has done, and nobody by hand."""
+        done, completed = self.completed_at is not None, self.status == self.Status.COMPLETED
+        if completed and not done:
+            text = _("The course has not been completed: that follows from what the student does.")
+            raise ValidationError({"status": ValidationError(text, code="not_completed")})
+        if done and self.status == self.Status.ACTIVE:
+            self.status = self.Status.COMPLETED
 
     @property
     def is_past(self) -> bool:

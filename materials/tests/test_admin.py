@@ -165,6 +165,161 @@ def test_a_course_that_someone_paid_for_is_not_deleted(office, course):
     assert Course.objects.filter(pk=course.pk).exists()
 
 
+# --- The rules of the API --------------------------------------------------------------------------------------------
+
+
+def lesson_form(office, course, order=2):
+    url = page(Lesson, "change", course.lessons.get(order=order).pk)
+    return url, form_of(office.get(url))
+
+
+def refused(answer, text):
+    """Said on the form, or above it."""
+    assert answer.status_code == 200
+    assert text in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        ({"price": "0.01"}, "The least price over zero"),
+        ({"price": "500.50", "currency": "JPY"}, "no such small units"),
+        ({"price": "99999999.99"}, "The highest price"),
+        ({"currency": "XXX"}, "not accepted here"),
+        ({"currency": "xxx"}, "not accepted here"),
+        ({"title": "See https://vimeo.com/1"}, "vimeo.com"),
+        ({"description": "[here](https://rutube.ru/video/1)"}, "rutube.ru"),
+        ({"lessons-1-title": "www.example.com"}, "example.com"),
+        ({"lessons-1-video_url": "https://vimeo.com/1"}, "Only a video or playlist on YouTube"),
+        ({"lessons-1-price": "0.01"}, "The least price over zero"),
+        ({"lessons-1-order": "3"}, "has this place"),
+        ({"lessons-1-order": "0"}, "greater than or equal to 1"),
+    ],
+    ids=str,
+)
+def test_a_course_keeps_the_rules_of_the_api(office, course, sent, text):
+    url = page(Course, "change", course.pk)
+    before = list(Course.objects.values()), list(Lesson.objects.values())
+
+    answer = office.post(url, {**form_of(office.get(url)), **sent}, headers={"Accept-Language": "en"})
+
+    refused(answer, text)
+    assert (list(Course.objects.values()), list(Lesson.objects.values())) == before
+
+
+def test_a_new_currency_has_to_fit_the_lessons(office, course):
+    course.lessons.filter(order=2).update(price="100.50")
+    url = page(Course, "change", course.pk)
+
+    refused(
+        office.post(url, {**form_of(office.get(url)), "currency": "JPY"}, headers={"Accept-Language": "en"}),
+        "small units",
+    )
+
+
+@pytest.mark.parametrize("way", ["form", "api"])
+def test_a_course_with_buyers_is_no_draft(office, client_for, course, enrolled, way):
+    url = page(Course, "change", course.pk)
+    if way == "form":
+        sent = {**form_of(office.get(url)), "status": "draft"}
+        refused(office.post(url, sent, headers={"Accept-Language": "en"}), "Somebody has paid for this course")
+    else:
+        assert client_for("admin").patch(f"/api/courses/{course.pk}/", {"status": "draft"}).status_code == 409
+
+    course.refresh_from_db()
+    assert course.status == "published"
+
+
+@pytest.mark.parametrize("sent", [{"price": "500.00"}, {"certificate_enabled": "on"}], ids=str)
+def test_what_a_student_makes_is_free_and_gives_no_certificate(office, student, sent):
+    course = CourseFactory(owner=student, certificate_enabled=False)
+    url = page(Course, "change", course.pk)
+
+    answer = office.post(url, {**form_of(office.get(url)), **sent}, headers={"Accept-Language": "en"})
+
+    refused(answer, "Students")
+
+
+def test_a_course_with_a_price_does_not_become_a_students(office, course, student):
+    url = page(Course, "change", course.pk)
+
+    answer = office.post(url, {**form_of(office.get(url)), "owner": student.pk}, headers={"Accept-Language": "en"})
+
+    refused(answer, "Students publish free materials only")
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        ({"body": "https://vimeo.com/1"}, "vimeo.com"),
+        ({"video_url": "https://vimeo.com/1"}, "Only a video or playlist on YouTube"),
+        ({"price": "0.01"}, "The least price over zero"),
+        ({"order": "3"}, "has this place"),
+        ({"order": "1000001"}, "less than or equal to 1000000"),
+    ],
+    ids=str,
+)
+def test_a_lesson_keeps_the_rules_of_the_api(office, course, sent, text):
+    url, form = lesson_form(office, course)
+    before = list(Lesson.objects.values())
+
+    refused(office.post(url, {**form, **sent}, headers={"Accept-Language": "en"}), text)
+
+    assert list(Lesson.objects.values()) == before
+
+
+def test_a_video_is_stored_in_its_one_form(office, course):
+    url, form = lesson_form(office, course)
+
+    office.post(url, {**form, "video_url": "http://youtu.be/dQw4w9WgXcQ"})
+
+    assert course.lessons.get(order=2).video_url == "https://youtu.be/dQw4w9WgXcQ"
+
+
+@pytest.mark.parametrize(
+    ("url_sent", "text"), [("", "either a file or a link"), ("http://example.com/a.pdf", "begins with https")]
+)
+def test_an_attachment_keeps_the_rules_of_the_api(office, course, url_sent, text):
+    url, form = lesson_form(office, course)
+    added = {"attachments-TOTAL_FORMS": "1", "attachments-0-title": "Slides", "attachments-0-url": url_sent}
+
+    refused(office.post(url, {**form, **added}, headers={"Accept-Language": "en"}), text)
+
+    assert not course.lessons.get(order=2).attachments.exists()
+
+
+def test_an_enrollment_is_not_completed_by_hand(office, course, enrolled):
+    url = page(Enrollment, "change", Enrollment.objects.get().pk)
+
+    refused(
+        office.post(url, {**form_of(office.get(url)), "status": "completed"}, headers={"Accept-Language": "en"}),
+        "not been completed",
+    )
+
+    assert Enrollment.objects.get().completed_at is None
+
+
+@pytest.mark.parametrize("way", ["page", "list"])
+def test_a_course_with_lessons_and_students_is_deleted(office, course, rows, way):
+    """As over the API: what hangs on it goes along, whether or not it can be deleted by itself."""
+    if way == "page":
+        answer = office.post(page(Course, "delete", course.pk), {"post": "yes"})
+    else:
+        chosen = {"action": "delete_selected", "_selected_action": [course.pk], "post": "yes"}
+        answer = office.post(page(Course, "changelist"), chosen)
+
+    assert answer.status_code == 302
+    assert not Course.objects.exists()
+
+
+def test_the_actions_tell_subscribers(office, course):
+    Course.objects.update(status="draft")
+
+    act(office, Course, "publish", course)
+
+    assert list(CourseUpdate.objects.values_list("kind", flat=True)) == ["course_changed"]
+
+
 # --- Lessons ---------------------------------------------------------------------------------------------------------
 
 

@@ -111,7 +111,7 @@ def test_those_of_a_hidden_draft(client_for, course, lesson, method, who):
     "address",
     [
         "https://example.com/slides.pdf",
-        "http://example.com/slides.pdf?x=1#2",
+        "https://example.com/slides.pdf?x=1#2",
         "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
         f"https://example.com/{'x' * 480}",
     ],

@@ -1,6 +1,7 @@
 """A change while somebody else's request is under way: neither of the two may undo the other.
 
-Each test steps in where the view compares what was sent with what stands: after the row was read, before it is written.
+Each test steps in before the view locks. What happens while it waits for the lock is tested on PostgreSQL, in
+`test_waiting.py`.
 """
 
 from decimal import Decimal
@@ -14,16 +15,16 @@ from materials.tests.factories import LessonFactory, ReviewFactory
 
 @pytest.fixture
 def meanwhile(monkeypatch):
-    """`meanwhile(call)`: what happens once the next request has read its row."""
+    """`meanwhile(call)`: what happens after the next request has come, before it has locked anything."""
 
     def meanwhile(call):
-        compare = views._changes
+        for view in (views.CourseViewSet, views.LessonPages, views.ReviewViewSet):
 
-        def step_in(serializer):
-            call()
-            return compare(serializer)
+            def step_in(view, locked=view.locked):
+                call()
+                return locked(view)
 
-        monkeypatch.setattr(views, "_changes", step_in)
+            monkeypatch.setattr(view, "locked", step_in)
 
     return meanwhile
 
@@ -92,15 +93,9 @@ def test_a_deleted_lesson_does_not_come_back(client_for, course, meanwhile):
     assert not Lesson.objects.filter(pk=lesson.pk).exists()
 
 
-def test_a_deleted_review_does_not_come_back(client_for, enrolled, course, monkeypatch):
+def test_a_deleted_review_does_not_come_back(client_for, enrolled, course, meanwhile):
     review = ReviewFactory(course=course, author=enrolled)
-    write = views.ReviewViewSet.perform_update
-
-    def step_in(view, serializer):
-        Review.objects.filter(pk=review.pk).delete()
-        write(view, serializer)
-
-    monkeypatch.setattr(views.ReviewViewSet, "perform_update", step_in)
+    meanwhile(lambda: Review.objects.filter(pk=review.pk).delete())
 
     response = client_for("enrolled").patch(f"/api/courses/{course.pk}/reviews/{review.pk}/", {"rating": 1})
 
