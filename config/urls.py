@@ -5,8 +5,8 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from common import views
-from config import compat_urls
-from payments.views import ReturnView
+from config import compat_urls, pages
+from payments.views import CancelView, ReturnView
 from users.admin import log_in
 
 api = [
@@ -22,10 +22,11 @@ urlpatterns = [
     path("api/", include(api)),
     *compat_urls.urlpatterns,
     path("success/", ReturnView.as_view(), name="payment-success"),
-    path("cancel/", ReturnView.as_view(), name="payment-cancel"),
+    path("cancel/", CancelView.as_view(), name="payment-cancel"),
     path("api/schema/", views.SchemaView.as_view(), name="schema"),
     path("api/schema/swagger-ui/", views.SwaggerView.as_view(), name="swagger-ui"),
     path("api/schema/redoc/", views.RedocView.as_view(), name="redoc"),
+    *pages.urlpatterns,
     # The `type` of a problem has no slash at its end.
     re_path(r"^problems/(?P<code>[a-z_]+)/?$", views.ProblemView.as_view(), name="problem"),
     path("admin/login/", log_in),

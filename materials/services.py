@@ -15,6 +15,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from rest_framework.generics import get_object_or_404
 
+from common import frontend
 from common.background import enqueue
 from common.errors import RuleBroken
 from common.writing import save_fields
@@ -170,7 +171,7 @@ def _enrolled_notification(user: User, course: Course, enrollment: Enrollment) -
             kind=Notification.Kind.ENROLLED,
             subject=_("You are enrolled in “%(title)s”") % {"title": course.title},
             message=_("The course “%(title)s” is open to you. Enjoy it!") % {"title": course.title},
-            url=f"{settings.FRONTEND_URL}/courses/{course.pk}",
+            url=frontend.course(course.pk),
             # Entering again, after leaving or when access has run out, is news again.
             dedup_key=f"enrolled:{enrollment.pk}:{enrollment.updated_at:%Y%m%d%H%M%S%f}",
         )
@@ -533,7 +534,7 @@ def _update_notification(user: User, course: Course, texts: dict[str, str], clai
     return Notification(
         recipient=user,
         kind=Notification.Kind.COURSE_UPDATED,
-        url=f"{settings.FRONTEND_URL}/courses/{course.pk}",
+        url=frontend.course(course.pk),
         dedup_key=f"course_updated:{course.pk}:{claimed_at:%Y%m%d%H%M%S%f}",
         **texts,
     )

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from common import frontend
 from common.demo import DemoError, delete_demo_rows, demo_id, demo_rows, other_rows, save_demo_rows
 from common.money import format_money, round_half_up
 from materials.models import Course, Enrollment, Lesson, LessonAccess
@@ -275,7 +276,7 @@ def tell(user: User, payments: list[Payment]) -> None:
                 kind=Notification.Kind.PAYMENT_SUCCEEDED,
                 subject=f"Оплата получена: «{payment.title}»",
                 message=_received(payment),
-                url=f"{settings.FRONTEND_URL}/courses/{payment.paid_course_id}",
+                url=frontend.course(payment.paid_course_id),
                 is_read=True,
                 read_at=payment.payment_date + timedelta(hours=5),
                 email_status=Notification.EmailStatus.NONE,

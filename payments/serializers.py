@@ -214,6 +214,13 @@ class PaymentStatusSerializer(serializers.ModelSerializer):
         return "unpaid" if payment.is_unpaid else "paid"
 
 
+class CanceledCheckoutSerializer(serializers.Serializer):
+    """Somebody turned back from paying, and the address does not say from which payment."""
+
+    status = serializers.CharField(help_text="canceled")
+    payment_status = serializers.CharField(help_text="unpaid")
+
+
 class ConfirmationSerializer(serializers.Serializer):
     """What cash or a transfer was confirmed by: a number of a cash receipt, of a bank statement."""
 

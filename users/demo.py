@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from PIL import Image, ImageDraw
 
+from common import frontend
 from common.demo import (
     DemoError,
     delete_demo_rows,
@@ -115,7 +116,7 @@ def load(people: dict[str, User]) -> dict[str, int]:
                 kind=Notification.Kind.ANNOUNCEMENT,
                 subject="Добро пожаловать в Lyceum",
                 message=WELCOME.format(name=people[key].first_name),
-                url=f"{settings.FRONTEND_URL}/courses",
+                url=frontend.catalogue(),
                 is_read=True,
                 read_at=people[key].date_joined + timedelta(hours=1),
                 email_status=Notification.EmailStatus.NONE,

@@ -13,6 +13,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
+from common import frontend
 from users.models import Notification, User
 from users.tokens import claimed_id
 
@@ -24,9 +25,9 @@ def link_of(notification: Notification) -> str:
     user = notification.recipient
     if notification.kind == Notification.PASSWORD_RESET:
         uid = urlsafe_base64_encode(force_bytes(user.pk))
-        return f"{settings.FRONTEND_URL}/password/reset/{uid}/{default_token_generator.make_token(user)}"
+        return frontend.password_reset(uid, default_token_generator.make_token(user))
     if notification.kind == Notification.EMAIL_VERIFICATION:
-        return f"{settings.FRONTEND_URL}/email/verify/{email_key(user, notification.email_to or user.email)}"
+        return frontend.email_verification(email_key(user, notification.email_to or user.email))
     return notification.url
 
 

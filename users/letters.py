@@ -21,6 +21,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from common import frontend
 from common.email_addresses import ascii_address
 from common.mail import Letter
 from users.keys import link_of
@@ -96,7 +97,7 @@ class _Form:
                 "more": len(items[ITEMS_PER_DIGEST:]),
                 "why": _why(notification),
                 "unsubscribe_url": self.unsubscribe_url,
-                "frontend_url": settings.FRONTEND_URL,
+                "frontend_url": frontend.home(),
             }
             self.text = render_to_string("users/letters/letter.txt", context).strip() + "\n"
             html = render_to_string("users/letters/letter.html", context)

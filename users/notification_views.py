@@ -1,6 +1,5 @@
 """The notification centre, preferences, and the link that ends letters."""
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -15,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from common import frontend
 from common.ids import UUID_PATTERN
 from common.paginators import CursorPagination
 from common.renderers import JSONRenderer
@@ -171,7 +171,7 @@ class UnsubscribeView(APIView):
         done = user is not None and notifications.is_unsubscribed(user=user, kind=kind)
         if request.accepted_renderer.format == "html":
             label = dict(Notification.Kind.choices).get(kind, _("Daily digest"))
-            context = {"person": user, "done": done, "label": label, "frontend_url": settings.FRONTEND_URL}
+            context = {"person": user, "done": done, "label": label, "frontend_url": frontend.home()}
             code = status.HTTP_200_OK if user else status.HTTP_404_NOT_FOUND
             return render(request._request, "users/unsubscribe.html", context, status=code)
         if user is None:

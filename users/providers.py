@@ -26,6 +26,7 @@ from social_core.storage import BaseStorage, NonceMixin
 from social_core.utils import setting_name
 from social_django.strategy import DjangoStrategy
 
+from common import frontend
 from common.email_addresses import normal_address, validate_address
 from common.errors import RuleBroken, ServiceUnavailable
 from users.models import SocialAccount, User
@@ -167,7 +168,7 @@ def configured() -> list[str]:
 
 def redirect_uri(provider: str) -> str:
     """Where the provider sends the browser back to: a page of the SPA. Never made from the request's host."""
-    return f"{settings.FRONTEND_URL}/auth/social/{provider}/callback"
+    return frontend.social_callback(provider)
 
 
 def begin(provider: str, *, user: User | None) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from common import frontend
 from common.errors import invalid
 from common.registry import anonymisers
 from users.account import send_verification
@@ -137,7 +138,7 @@ def _deactivation_letter(user: User) -> dict[str, str]:
                 "name": f", {user.first_name}" if user.first_name else "",
                 "days": settings.INACTIVITY_DAYS,
             },
-            "url": f"{settings.FRONTEND_URL}/password/reset",
+            "url": frontend.password_reset(),
         }
 
 

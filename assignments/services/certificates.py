@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max, Sum
 from django.utils import timezone, translation
@@ -10,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from assignments import grading
 from assignments.models import Attempt, Certificate, Submission
+from common import frontend
 from common.errors import RuleBroken
 from materials.models import Course
 from users.models import Notification, User
@@ -49,7 +49,7 @@ def issue(*, student: User, course: Course, issued_by: User | None = None) -> Ce
             subject=(_("Your certificate: “%(title)s”") % {"title": course.title})[:255],
             message=_("Congratulations! You have completed “%(title)s”. Your certificate has the number %(number)s.")
             % {"title": course.title, "number": certificate.number},
-            url=f"{settings.FRONTEND_URL}/certificates/{certificate.pk}",
+            url=frontend.certificate(certificate.pk),
             dedup_key=f"certificate:{certificate.pk}",
         )
     notify([notification])

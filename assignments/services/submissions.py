@@ -6,7 +6,6 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.http import Http404
 from django.utils import formats, timezone, translation
@@ -15,6 +14,7 @@ from django.utils.translation import gettext as _
 from assignments import grading
 from assignments.models import WORK_FIELDS, Assignment, Comment, Submission, SubmissionVersion
 from assignments.services import progress
+from common import frontend
 from common.errors import RuleBroken, invalid
 from materials.models import Enrollment
 from users.models import Notification, User
@@ -171,10 +171,7 @@ def _already_graded() -> RuleBroken:
 
 def submission_url(submission: Submission) -> str:
     lesson = submission.assignment.lesson
-    return (
-        f"{settings.FRONTEND_URL}/courses/{lesson.course_id}/lessons/{lesson.pk}"
-        f"/assignments/{submission.assignment_id}/submissions/{submission.pk}"
-    )
+    return frontend.submission(lesson.course_id, lesson.pk, submission.assignment_id, submission.pk)
 
 
 def _grade_notification(submission: Submission) -> Notification:
@@ -252,6 +249,6 @@ def _reminder(student: User, assignment: Assignment) -> Notification:
             kind=Notification.Kind.DUE_SOON,
             subject=(_("“%(title)s” is due soon") % {"title": assignment.title})[:255],
             message=_("Hand it in by %(moment)s.") % {"moment": moment},
-            url=f"{settings.FRONTEND_URL}/courses/{assignment.lesson.course_id}/lessons/{assignment.lesson_id}",
+            url=frontend.lesson(assignment.lesson.course_id, assignment.lesson_id),
             dedup_key=f"due_soon:{assignment.pk}:{assignment.due_at:%Y%m%d%H%M%S}",
         )

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -29,6 +28,7 @@ from assignments.serializers.certificates import (
     VerificationSerializer,
 )
 from assignments.services import certificates
+from common import frontend
 from common.errors import RuleBroken, invalid
 from common.ids import UUID_PATTERN
 from common.pdf import pdf_response
@@ -153,7 +153,7 @@ class VerifyView(APIView):
             return render(
                 request._request,
                 "assignments/verify.html",
-                {"certificate": certificate, "frontend_url": settings.FRONTEND_URL},
+                {"certificate": certificate, "frontend_url": frontend.home()},
                 status=status.HTTP_200_OK if certificate else status.HTTP_404_NOT_FOUND,
             )
         return Response(VerificationSerializer(get_object_or_404(found)).data)

@@ -4,13 +4,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from common import frontend
 from common.errors import RuleBroken, invalid
 from community.models import Conversation, Message, Participant
 from community.models.conversations import pair_of
@@ -210,7 +210,7 @@ def _tell(participant: Participant, message: Message) -> None:
 
 
 def url_of(conversation_id: UUID) -> str:
-    return f"{settings.FRONTEND_URL}/messages/{conversation_id}"
+    return frontend.conversation(conversation_id)
 
 
 # --- People who leave ------------------------------------------------------------------------------------------------

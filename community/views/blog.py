@@ -4,7 +4,6 @@ import re
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib.syndication.views import Feed
 from django.db.models import F, QuerySet
 from django.http import HttpResponseBase
@@ -16,6 +15,7 @@ from rest_framework.permissions import AllowAny, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from common import frontend
 from common.serializers import Serializer
 from community import markup
 from community.filters import PostFilter
@@ -81,7 +81,7 @@ class FeedView(APIView):
 
 
 class PostFeed(Feed):
-    link = f"{settings.FRONTEND_URL}/blog"
+    link = frontend.blog()
 
     def title(self) -> str:
         return _("Lyceum: the blog")
@@ -99,7 +99,7 @@ class PostFeed(Feed):
         return _in_xml(markup.render(item.body))
 
     def item_link(self, item: Post) -> str:
-        return f"{settings.FRONTEND_URL}/blog/{item.slug}"
+        return frontend.blog(item.slug)
 
     def item_guid(self, item: Post) -> str:
         return f"urn:uuid:{item.pk}"

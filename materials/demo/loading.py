@@ -2,9 +2,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
+from common import frontend
 from common.demo import delete_demo_rows, demo_id, demo_rows, other_rows, save_demo_rows, save_picture
 from materials.demo.content import CATEGORIES, read_courses
 from materials.demo.learning import load_learning
@@ -157,7 +157,7 @@ def tell_student(student: User, courses: dict[str, Course], now: datetime) -> No
                 kind=kind,
                 subject=subject.format(course.title),
                 message=message.format(course.title),
-                url=f"{settings.FRONTEND_URL}/courses/{course.pk}",
+                url=frontend.course(course.pk),
                 is_read=is_read,
                 read_at=created_at + timedelta(hours=1) if is_read else None,
                 email_status=Notification.EmailStatus.NONE,

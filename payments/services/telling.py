@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from common import frontend
 from common.money import format_money
 from payments.gateway import Session
 from payments.models import Dispute, Payment, Refund, RefundRequest
@@ -152,9 +153,14 @@ def tell_admins_of_mismatch(payment: Payment, session: Session) -> None:
 
 
 def _tell_buyer(payment: Payment, kind: str, text: Text, dedup_key: str, **values: Any) -> None:
-    path = f"/courses/{payment.paid_course_id}" if payment.paid_course_id else f"/lessons/{payment.paid_lesson_id}"
-    url = f"{settings.FRONTEND_URL}{path}"
-    notify([_notification(payment.user, payment, kind, text, dedup_key, url, values)])
+    notify([_notification(payment.user, payment, kind, text, dedup_key, page_of(payment), values)])
+
+
+def page_of(payment: Payment) -> str:
+    """Where what was bought is found."""
+    if payment.paid_lesson is not None:
+        return frontend.lesson(payment.paid_lesson.course_id, payment.paid_lesson_id)
+    return frontend.course(payment.paid_course_id)
 
 
 def _tell_admins(payment: Payment, text: Text, dedup_key: str, page: str = "", **values: Any) -> None:

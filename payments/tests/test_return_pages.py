@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 import pytest
 from django.contrib.staticfiles import finders
 
+from common import frontend
 from payments.models import Payment
 from payments.tests.helpers import calls, control, pay
 
@@ -77,13 +78,24 @@ def test_the_address_is_not_believed(api, pending, forged):
     assert answer.json()["payment_status"] == "unpaid"
 
 
-@pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("session_id", [None, ""])
-def test_no_session_id(api, stripe, page, session_id):
-    answer = api.get(page, {} if session_id is None else {"session_id": session_id})
+def test_no_session_id(api, stripe, session_id):
+    answer = api.get("/success/", {} if session_id is None else {"session_id": session_id})
 
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["attr"] == "session_id"
+    assert calls(stripe) == []
+
+
+@pytest.mark.parametrize("session_id", [None, ""])
+def test_turning_back_without_a_session(api, stripe, session_id):
+    answer = api.get("/cancel/", {} if session_id is None else {"session_id": session_id})
+    page = visit(api, "/cancel/", session_id)
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "canceled", "payment_status": "unpaid"})
+    assert page.status_code == 200
+    assert "You have not paid" in page.text
+    assert Page(page.text).links == [frontend.catalogue()]
     assert calls(stripe) == []
 
 
@@ -200,8 +212,14 @@ def test_the_page_settles_the_payment(api, pending):
     assert pending.status == "succeeded"
 
 
-@pytest.mark.parametrize(("session_id", "status"), [(None, 400), ("", 400), ("cs_test_unknown", 404), ("..", 404)])
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    ("page", "session_id", "status"),
+    [
+        ("/success/", None, 400),
+        ("/success/", "", 400),
+        *((page, session_id, 404) for page in PAGES for session_id in ("cs_test_unknown", "..")),
+    ],
+)
 def test_no_such_payment(api, stripe, page, session_id, status):
     answer = visit(api, page, session_id)
 
@@ -248,18 +266,18 @@ def test_its_style_is_served(api):
 
 
 @pytest.mark.parametrize("status", ["succeeded", "expired", "refunded"])
-def test_the_way_on_is_the_front_end(api, pending, settings, status):
+def test_the_way_on_is_what_was_bought(api, pending, course, status):
     Payment.objects.filter(pk=pending.pk).update(status=status)
 
     answer = visit(api, "/success/", pending.stripe_session_id)
 
-    assert Page(answer.text).links == [settings.FRONTEND_URL]
+    assert Page(answer.text).links == [frontend.course(course.pk)]
 
 
-def test_who_has_not_paid_may_go_on(api, pending, settings):
+def test_who_has_not_paid_may_go_on(api, pending, course):
     answer = visit(api, "/cancel/", pending.stripe_session_id)
 
-    assert Page(answer.text).links == [pending.payment_url, settings.FRONTEND_URL]
+    assert Page(answer.text).links == [pending.payment_url, frontend.course(course.pk)]
 
 
 @pytest.mark.parametrize("accept", ["application/json", BROWSER])

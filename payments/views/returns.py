@@ -1,12 +1,13 @@
 """The pages that Stripe sends the browser to."""
 
-from django.conf import settings
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, PolymorphicProxySerializer, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.permissions import AllowAny
@@ -15,14 +16,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from common import frontend
 from common.errors import invalid
 from common.money import format_money
 from common.renderers import JSONRenderer
 from common.schema import pages, problems
 from payments import gateway
 from payments.models import Payment
-from payments.serializers import PaymentStatusSerializer
+from payments.serializers import CanceledCheckoutSerializer, PaymentStatusSerializer
 from payments.services import settling
+from payments.services.telling import page_of
 
 # What the page that buyers return to says of each status; of the others, that the payment is closed.
 PAGE_STATES = {
@@ -34,20 +37,34 @@ PAGE_STATES = {
 }
 
 
-@extend_schema(
-    parameters=[
-        OpenApiParameter("session_id", OpenApiTypes.STR, required=True, description="The checkout session's id.")
-    ],
-    responses={
-        (200, "application/json"): PaymentStatusSerializer,
-        **problems(
-            _400="validation_error: There is no session_id.",
-            _404="not_found: There is no such session.",
-            _503="payment_provider_unavailable: Stripe does not answer.",
-        ),
-        **pages(200, 400, 404, 503),
-    },
+CANCELED = PolymorphicProxySerializer(
+    component_name="PaymentOrCanceledCheckout",
+    serializers=[PaymentStatusSerializer, CanceledCheckoutSerializer],
+    resource_type_field_name=None,
 )
+
+
+def described(summary: str, body: Any, *, needs_session: bool) -> Any:
+    return extend_schema(
+        summary=summary,
+        parameters=[
+            OpenApiParameter(
+                "session_id", OpenApiTypes.STR, required=needs_session, description="The checkout session's id."
+            )
+        ],
+        responses={
+            (200, "application/json"): body,
+            **problems(
+                _400="validation_error: There is no session_id.",
+                _404="not_found: There is no such session.",
+                _503="payment_provider_unavailable: Stripe does not answer.",
+            ),
+            **pages(200, 400, 404, 503),
+        },
+    )
+
+
+@described("Return from Stripe", PaymentStatusSerializer, needs_session=True)
 @method_decorator(never_cache, name="dispatch")
 class ReturnView(APIView):
     """Where Stripe sends the browser. Reads the session from Stripe, whatever the address says; its id is the secret,
@@ -73,7 +90,8 @@ class ReturnView(APIView):
         except (NotFound, ValidationError) as error:
             code, state = error.status_code, "missing"
         amount = format_money(payment.amount, payment.currency) if payment else ""
-        context = {"payment": payment, "amount": amount, "state": state, "frontend_url": settings.FRONTEND_URL}
+        way_back = page_of(payment) if payment else frontend.home()
+        context = {"payment": payment, "amount": amount, "state": state, "way_back": way_back}
         response = render(request._request, "payments/return.html", context, status=code)
         if state == "away":
             response.headers["Retry-After"] = str(gateway.StripeUnavailable.wait)
@@ -87,3 +105,18 @@ class ReturnView(APIView):
         if payment is None:
             raise NotFound
         return payment
+
+
+@described("Return from Stripe without having paid", CANCELED, needs_session=False)
+class CancelView(ReturnView):
+    """The same, where the buyer turned back. Without a session, nothing is known but that."""
+
+    def get(self, request: Request) -> HttpResponse:
+        if request.query_params.get("session_id"):
+            return super().get(request)
+        if request.accepted_renderer.format == "html":
+            context = {"state": "left", "way_back": frontend.catalogue()}
+            return render(request._request, "payments/return.html", context)
+        return Response(
+            CanceledCheckoutSerializer({"status": Payment.Status.CANCELED, "payment_status": "unpaid"}).data
+        )
