@@ -20,6 +20,7 @@ from common.paginators import CursorPagination
 from common.renderers import JSONRenderer
 from common.schema import pages, problems
 from common.serializers import Serializer
+from common.writing import LockedWrites
 from users import notifications
 from users.filters import NotificationFilter
 from users.letters import read_unsubscribe_token
@@ -59,7 +60,7 @@ from users.permissions import MayWriteNotification
     ),
     destroy=extend_schema(summary="Delete a notification", description="By admins. A letter that waits is not sent."),
 )
-class NotificationViewSet(viewsets.ModelViewSet):
+class NotificationViewSet(LockedWrites, viewsets.ModelViewSet):
     """One's own notifications. Admins write, correct and delete everybody's; their list, too, is their own."""
 
     queryset = Notification.objects.all()

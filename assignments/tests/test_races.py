@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.db.models import Model
 from django.utils import timezone
 
 from assignments.models import (
@@ -28,7 +29,7 @@ from assignments.tests.factories import (
     QuizFactory,
     SubmissionFactory,
 )
-from assignments.views import quizzes, work
+from common import writing
 from common.serializers import ModelSerializer
 from common.testing.databases import on_postgresql
 from common.testing.threads import at_once
@@ -720,16 +721,15 @@ def test_deleting_while_it_is_changed(clients, targets, teacher, monkeypatch, wh
     """The row's lock: it is not deleted under the hands of whoever saves."""
     row, url, body = targets[what]
     each = clients(teacher)
-    views = quizzes if what == "quiz" else work
     is_held, is_deleted = threading.Event(), threading.Event()
-    real = views.hold
+    real = ModelSerializer.run_validation
 
-    def hold(held):
-        real(held)
+    def run_validation(serializer, *args):
         is_held.set()
         is_deleted.wait(timeout=0.5)  # time to be overtaken, if nothing holds the other one back
+        return real(serializer, *args)
 
-    monkeypatch.setattr(views, "hold", hold)
+    monkeypatch.setattr(ModelSerializer, "run_validation", run_validation)
 
     def call(number):
         if number == 0:
@@ -745,17 +745,66 @@ def test_deleting_while_it_is_changed(clients, targets, teacher, monkeypatch, wh
     assert not type(row).objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("what", "first", "second", "answered"),
+    [
+        ("comment", {"text": "A"}, {"text": "B"}, 200),
+        ("assignment", {"title": "A"}, {"description": "B"}, 200),
+        ("quiz", {"title": "A"}, {"description": "B"}, 200),
+        # What is left to judge it by is what the first has written.
+        ("assignment", {"grade": 90}, {"max_score": 50}, 400),
+        ("submission", {"grade": 90}, {"text": "B"}, 409),
+    ],
+    ids=str,
+)
+def test_two_writes_in_hand(
+    clients, targets, assignment, enrolled, teacher, monkeypatch, what, first, second, answered
+):
+    """The row's lock is taken before a write is judged: whoever comes second is judged by what the first has left."""
+    work = SubmissionFactory(assignment=assignment, student=enrolled)
+    row, url, _body = targets[what] if what != "submission" else (work, f"{submissions_url(assignment)}{work.pk}/", {})
+    each = clients(teacher)
+    second_client = clients(enrolled)[0] if what == "submission" else each[1]
+    is_saving, has_come = threading.Event(), threading.Event()
+    save = Model.save
+
+    def slow_save(self, *args, **kwargs):
+        if not is_saving.is_set():
+            is_saving.set()
+            has_come.wait(timeout=0.5)  # the second has time to read what is about to change
+        return save(self, *args, **kwargs)
+
+    monkeypatch.setattr(Model, "save", slow_save)
+
+    def call(number):
+        if number == 0:
+            if "grade" in first:
+                return each[0].post(f"{submissions_url(assignment)}{work.pk}/grade/", {"score": first["grade"]})
+            return each[0].patch(url, first)
+        is_saving.wait(timeout=10)
+        answer = second_client.put(url, second) if what == "submission" else second_client.patch(url, second)
+        has_come.set()
+        return answer
+
+    answers = at_once(2, call)
+
+    assert [answer.status_code for answer in answers] == [200, answered]
+    row.refresh_from_db()
+    written = {**first, **second} if answered == 200 else {}
+    assert {name: getattr(row, name) for name in written} == written
+
+
 @pytest.mark.parametrize("what", ["comment", "assignment", "quiz"])
 def test_changing_what_has_just_been_deleted(client_for, targets, monkeypatch, what):
-    """Between being found and being saved."""
+    """Between being asked for and being found."""
     row, url, body = targets[what]
-    real = ModelSerializer.run_validation
+    real = writing.lock
 
-    def run_validation(serializer, *args):
+    def lock(rows):
         type(row).objects.filter(pk=row.pk).delete()
-        return real(serializer, *args)
+        real(rows)
 
-    monkeypatch.setattr(ModelSerializer, "run_validation", run_validation)
+    monkeypatch.setattr(writing, "lock", lock)
 
     assert client_for("teacher").patch(url, body).status_code == 404
 

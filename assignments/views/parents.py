@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
@@ -19,12 +19,6 @@ from materials.views import visible_course
 
 def path_parameters(*names: str) -> list[OpenApiParameter]:
     return [OpenApiParameter(f"{name}_pk", OpenApiTypes.UUID, OpenApiParameter.PATH) for name in names]
-
-
-def hold(row: Model) -> None:
-    """Nobody else changes or deletes the row until the transaction ends. 404 if it has just been deleted: saving it
-    would fail."""
-    get_object_or_404(type(row).objects.select_for_update(no_key=True), pk=row.pk)  # type: ignore[attr-defined]
 
 
 def check_own_work(check: Callable[[], None], mine: QuerySet[Any]) -> None:

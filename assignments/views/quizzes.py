@@ -27,11 +27,12 @@ from assignments.serializers.quizzes import (
     QuizSerializer,
 )
 from assignments.services import attempts
-from assignments.views.parents import InCourse, InQuiz, check_own_work, hold, path_parameters
+from assignments.views.parents import InCourse, InQuiz, check_own_work, path_parameters
 from common.errors import RuleBroken
 from common.ids import UUID_PATTERN
 from common.schema import problems
 from common.serializers import Serializer
+from common.writing import LockedWrites
 from materials import access
 from materials.models import Lesson
 from materials.services import look_for_completed
@@ -72,7 +73,7 @@ def check_quiz_open(view: InCourse, quiz: Quiz, *, ignoring: frozenset[str] = ac
         responses={204: None, **problems(_409="in_use: Somebody has taken it.")},
     ),
 )
-class QuizViewSet(InCourse, viewsets.ModelViewSet):
+class QuizViewSet(LockedWrites, InCourse, viewsets.ModelViewSet):
     """Quizzes of a course, written with their questions in one body."""
 
     queryset = Quiz.objects.all()
@@ -134,16 +135,13 @@ class QuizViewSet(InCourse, viewsets.ModelViewSet):
     def perform_update(self, serializer: Serializer) -> None:
         questions = serializer.validated_data.pop("questions", None)
         was_final = serializer.instance.is_final
-        with transaction.atomic():
-            hold(serializer.instance)
-            quiz = serializer.save()
-            if questions is not None:
-                attempts.replace_questions(quiz, questions)
-            if was_final != quiz.is_final:
-                look_for_completed(self.course.pk)
-            serializer.instance = self.get_queryset().get(pk=quiz.pk)
+        quiz = serializer.save()
+        if questions is not None:
+            attempts.replace_questions(quiz, questions)
+        if was_final != quiz.is_final:
+            look_for_completed(self.course.pk)
+        serializer.instance = self.get_queryset().get(pk=quiz.pk)
 
-    @transaction.atomic
     def perform_destroy(self, instance: Quiz) -> None:
         instance.delete()
         look_for_completed(self.course.pk)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema, extend_schema_view
@@ -29,13 +28,13 @@ from assignments.views.parents import (
     InLesson,
     InSubmission,
     check_own_work,
-    hold,
     path_parameters,
 )
 from common.ids import UUID_PATTERN
 from common.schema import problems
 from common.serializers import Serializer
 from common.uploads import download
+from common.writing import LockedWrites
 from materials import access
 from materials.services import look_for_completed
 
@@ -56,7 +55,7 @@ IN_SUBMISSION = path_parameters("course", "lesson", "assignment", "submission")
         responses={204: None, **problems(_409="in_use: Somebody has handed work in.")},
     ),
 )
-class AssignmentViewSet(InLesson, viewsets.ModelViewSet):
+class AssignmentViewSet(LockedWrites, InLesson, viewsets.ModelViewSet):
     """Work that a lesson asks for. Seen by whoever may open the lesson."""
 
     queryset = Assignment.objects.all()
@@ -80,12 +79,6 @@ class AssignmentViewSet(InLesson, viewsets.ModelViewSet):
     def perform_create(self, serializer: Serializer) -> None:
         serializer.save(lesson=self.lesson)
 
-    @transaction.atomic
-    def perform_update(self, serializer: Serializer) -> None:
-        hold(serializer.instance)
-        serializer.save()
-
-    @transaction.atomic
     def perform_destroy(self, instance: Assignment) -> None:
         instance.delete()
         look_for_completed(self.course.pk)
@@ -238,7 +231,7 @@ class MySubmissionsView(generics.ListAPIView):
 # --- Comments --------------------------------------------------------------------------------------------------------
 
 
-class CommentViewSet(viewsets.ModelViewSet):
+class CommentViewSet(LockedWrites, viewsets.ModelViewSet):
     """What is said about something. Read and written by those whom it is open to; changed by whoever wrote it."""
 
     queryset = Comment.objects.all()
@@ -258,11 +251,6 @@ class CommentViewSet(viewsets.ModelViewSet):
         serializer.instance = submissions.add_comment(
             author=self.request.user, text=serializer.validated_data["text"], **self.target()
         )
-
-    @transaction.atomic
-    def perform_update(self, serializer: Serializer) -> None:
-        hold(serializer.instance)
-        serializer.save()
 
 
 def _comments_of(name: str, parameters: list[Any]) -> Any:

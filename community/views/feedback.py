@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from common.ids import UUID_PATTERN
 from common.serializers import Serializer
 from common.throttling import ScopedRateThrottle
+from common.writing import LockedWrites
 from community.filters import FeedbackFilter
 from community.models import Feedback
 from community.permissions import MayReadFeedback
@@ -32,7 +33,12 @@ from community.services import feedback
     retrieve=extend_schema(summary="Open feedback"),
 )
 class FeedbackViewSet(
-    mixins.CreateModelMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet
+    LockedWrites,
+    mixins.CreateModelMixin,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.UpdateModelMixin,
+    viewsets.GenericViewSet,
 ):
     """What people write to the platform. Moderators and admins read it; admins answer."""
 
@@ -42,6 +48,7 @@ class FeedbackViewSet(
     filterset_class = FeedbackFilter
     search_fields = ("name", "email", "subject", "message")
     lookup_value_regex = UUID_PATTERN
+    http_method_names = ("get", "post", "patch", "head", "options")
     ordering_fields = ("created_at",)
     ordering = ("-created_at",)
 
@@ -71,8 +78,8 @@ class FeedbackViewSet(
         "`answered` then, unless another is given.",
     )
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        found = self.get_object()
-        serializer = self.get_serializer(found, data=request.data, partial=True)
-        serializer.is_valid(raise_exception=True)
-        feedback.answer_feedback(feedback=found, admin=request.user, **serializer.validated_data)
-        return Response(self.get_serializer(self.get_object()).data)
+        return super().partial_update(request, *args, **kwargs)
+
+    def perform_update(self, serializer: Serializer) -> None:
+        feedback.answer_feedback(feedback=serializer.instance, admin=self.request.user, **serializer.validated_data)
+        serializer.instance = self.get_object()
