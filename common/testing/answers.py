@@ -176,8 +176,18 @@ def _registry() -> jsonschema_rs.Registry:
 @cache
 def _validator(schema: bytes) -> Any:
     return jsonschema_rs.Draft202012Validator(
-        _closed(orjson.loads(schema)), registry=_registry(), validate_formats=True, base_uri=f"{ROOT}:answer"
+        _closed(orjson.loads(schema)),
+        registry=_registry(),
+        validate_formats=True,
+        formats={"email": _email().is_valid},
+        base_uri=f"{ROOT}:answer",
     )
+
+
+@cache
+def _email() -> Any:
+    """An address may hold letters of any language, for which JSON Schema has a format of its own."""
+    return jsonschema_rs.Draft202012Validator({"format": "idn-email"}, validate_formats=True)
 
 
 def _closed(schema: Any) -> Any:

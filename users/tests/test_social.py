@@ -410,7 +410,7 @@ def test_a_state_is_used_up_by_a_code_that_is_refused(come_back, provider):
     assert nothing_has_happened()
 
 
-@pytest.mark.parametrize("state", ["x" * 32, "a\nb", "ю" * 128, "{}", "..", "\u202e"])
+@pytest.mark.parametrize("state", ["x" * 32, "a\nb", "ю" * 128, "{}", "..", "\u202ex"])
 def test_a_state_that_nobody_was_given(come_back, idp, state):
     body = come_back("google")
     asked = len(idp.requests)
