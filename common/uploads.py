@@ -1,81 +1,41 @@
-"""Files that people send. An image is stored as what Pillow read from it, never as the bytes that came; a document only
-if it is what its name says."""
+"""Files that people send. An image is stored as what was read from it, never as the bytes that came; a document only if
+it is what its name says."""
 
 import codecs
-import contextlib
-import io
 import re
-import warnings
 import zipfile
 from typing import Any, cast
 
 import puremagic
 from django.conf import settings
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.http import FileResponse, Http404
 from django.utils.translation import gettext_lazy as _
-from PIL import Image, ImageOps
 from rest_framework.exceptions import ValidationError
 
 from common import serializers
 from common.ids import new_id
-
-FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
+from common.pictures import rewritten
 
 
 class ImageField(serializers.ImageField):
-    """JPEG, PNG or WebP of at most 5 MB and 25 megapixels, written anew under a name of our own.
-
-    Writing it anew drops whatever else the file held: scripts behind the picture, metadata, a misleading name.
-    """
-
-    default_error_messages = {
-        "too_large": _("The image is larger than %(mb)s MB."),
-        "too_many_pixels": _("The image has more than 25 megapixels."),
-        "unsupported": _("Send a JPEG, PNG or WebP image."),
-    }
+    """JPEG, PNG or WebP of at most 5 MB and 25 megapixels, written anew under a name of our own."""
 
     def to_internal_value(self, data: Any) -> ContentFile:
         if not isinstance(data, UploadedFile):
             self.fail("invalid")
-        if (data.size or 0) > settings.MAX_IMAGE_BYTES:
-            message = self.error_messages["too_large"] % {"mb": settings.MAX_IMAGE_BYTES // 1024**2}
-            raise ValidationError(message, code="too_large")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                picture: Image.Image = Image.open(data, formats=list(FORMATS))
-                if picture.width * picture.height > settings.MAX_IMAGE_PIXELS:
-                    self.fail("too_many_pixels")
-                picture.load()
-        except ValidationError:
-            raise
-        except Image.DecompressionBombError:
-            self.fail("too_many_pixels")
-        except Image.DecompressionBombWarning:
-            self.fail("too_many_pixels")
-        except Exception:
-            self.fail("unsupported")
-        # A phone's JPEG with a second picture behind the first calls itself MPO.
-        kind = picture.format if picture.format in {"PNG", "WEBP"} else "JPEG"
-        with contextlib.suppress(Exception):  # a broken note on which side is up: then it stays as it lies
-            picture = ImageOps.exif_transpose(picture)
-        # Pillow would write comments and colour profiles again.
-        picture.info = {name: value for name, value in picture.info.items() if name == "transparency"}
-        written = io.BytesIO()
-        try:
-            if kind == "JPEG" and picture.mode not in {"RGB", "L"}:
-                picture = picture.convert("RGB")
-            picture.save(written, kind)
-        except Exception:
-            self.fail("unsupported")
-        return ContentFile(written.getvalue(), name=f"{new_id()}.{FORMATS[kind]}")
+            return rewritten(data)
+        except DjangoValidationError as error:
+            raise ValidationError(error.messages, code=error.code) from None
 
 
 # --- Documents -------------------------------------------------------------------------------------------------------
 
-# What each kind of document may be made of, as puremagic names it. Text has no signature: it has to be readable.
+# What each kind of document may be made of, as puremagic names it. Text has no signature: it has to
+# be readable.
 _ZIPPED = {"docx", "xlsx", "pptx", "odt", "ods", "odp"}
 _TEXT = {"txt", "md", "csv", "py", "ipynb"}
 # Where puremagic is generous: any RIFF file may be a WebP to it, and the letters "\x89PNG" are a PNG.
@@ -93,6 +53,7 @@ class DocumentField(serializers.FileField):
         "too_large": _("The file is larger than %(mb)s MB."),
         "unsupported": _("Files of this kind are not accepted. Accepted are: %(kinds)s."),
         "mismatch": _("The file is not what its name says."),
+        "encoding": _("The text is in another encoding than UTF-8. Save it as UTF-8 and send it again."),
     }
 
     def to_internal_value(self, data: Any) -> Any:
@@ -106,7 +67,7 @@ class DocumentField(serializers.FileField):
             message = self.error_messages["unsupported"] % {"kinds": ", ".join(DOCUMENTS)}
             raise ValidationError(message, code="unsupported")
         if not _is_kind(file, kind):
-            self.fail("mismatch")
+            self.fail("encoding" if kind in _TEXT and _is_text_of_another_alphabet(file) else "mismatch")
         file.original_name = name
         file.name = f"{new_id()}.{kind}"
         return file
@@ -128,6 +89,8 @@ def _is_kind(file: UploadedFile, kind: str) -> bool:
         if kind in _ZIPPED or kind == "zip":
             return _is_archive(file, kind)
         head = file.read(64 * 1024)
+        if kind == "pdf":  # some programs write a byte order mark or empty lines before it
+            head = head.removeprefix(codecs.BOM_UTF8).lstrip()
         if not re.match(_EXACT.get(kind, b""), head, re.DOTALL):
             return False
         found = {match.extension.lstrip(".").lower() for match in puremagic.magic_string(head)}
@@ -138,12 +101,32 @@ def _is_kind(file: UploadedFile, kind: str) -> bool:
         file.seek(0)
 
 
+# What stands in texts beside letters: tabs, ends of lines and pages, and the end of a file as DOS wrote it.
+_NOT_IN_TEXT = re.compile("[\x00-\x08\x0b\x0e-\x19\x1b-\x1f\x7f]")
+
+
 def _is_text(file: UploadedFile) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    for chunk in file.chunks():
-        if "\0" in decoder.decode(chunk):
+    return _is_text_in(file, "utf-8")
+
+
+def _is_text_of_another_alphabet(file: UploadedFile) -> bool:
+    """UTF-16 that says so, or the Windows alphabets of older spreadsheets."""
+    file.seek(0)
+    wide = file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+    return any(_is_text_in(file, encoding) for encoding in (("utf-16",) if wide else ("cp1251", "cp1252")))
+
+
+def _is_text_in(file: UploadedFile, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    # Whatever UTF-8 holds is text; of eight bits, what no text holds tells a program from one.
+    strange = re.compile("\0") if encoding == "utf-8" else _NOT_IN_TEXT
+    file.seek(0)
+    try:
+        if any(strange.search(decoder.decode(chunk)) for chunk in file.chunks()):
             return False
-    decoder.decode(b"", final=True)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
     return True
 
 

@@ -415,6 +415,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "materials.tasks.remove_completed_courses",
         "schedule": crontab(hour="0", minute="20"),
     },
+    "sweep-files": {
+        "task": "common.tasks.sweep_files",
+        "schedule": crontab(minute="40"),
+    },
     "close-expired-attempts": {
         "task": "assignments.tasks.close_expired_attempts",
         "schedule": EVERY_MINUTE,
@@ -636,5 +640,6 @@ LOGGING = {
         "django.request": {"level": "ERROR"},  # a 4xx is the caller's affair
         "django.security": {"handlers": ["malformed"], "propagate": False},
         "stripe": {"level": "WARNING"},
+        "pyvips": {"level": "WARNING"},  # it tells of every step
     },
 }

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -365,8 +365,6 @@ def delete_lesson(lesson: Lesson) -> None:
 def delete_attachment(attachment: Attachment) -> None:
     lock_course(attachment.lesson.course)
     attachment.delete()
-    if attachment.file:
-        transaction.on_commit(partial(attachment.file.storage.delete, str(attachment.file.name)))
     content_changed(attachment.lesson.course, CourseUpdate.Kind.LESSON_CHANGED, attachment.lesson.title)
 
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.email_addresses import AddressField, key_of_address, normal_address
+from common.files import ImageField
 from common.models import EditableRow, Language, Row
 from common.text import normalised, plain
 
@@ -154,7 +155,7 @@ class User(AbstractBaseUser, PermissionsMixin, EditableRow):
         validators=[RegexValidator(r"^\+?[0-9 ()-]{5,20}\Z", _("A phone number, such as +7 900 123-45-67."))],
     )
     city = models.CharField(_("city"), max_length=100, blank=True)
-    avatar = models.ImageField(_("avatar"), upload_to="public/avatars", blank=True)
+    avatar = ImageField(_("avatar"), upload_to="public/avatars", blank=True)
     role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.STUDENT)
     language = models.CharField(_("language"), max_length=2, choices=Language.choices, default=Language.RUSSIAN)
     time_zone = models.CharField(

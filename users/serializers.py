@@ -190,13 +190,10 @@ class ProfileSerializer(serializers.ModelSerializer):
 
     def update(self, instance: User, validated_data: dict[str, Any]) -> User:
         email = validated_data.pop("email", None)
-        replaced = instance.avatar.name if "avatar" in validated_data else ""
         for name, value in validated_data.items():
             setattr(instance, name, value)
         # Only what was sent: the person may have been put to sleep since this request has loaded them.
         instance.save(update_fields=[*validated_data, "updated_at"])
-        if replaced:
-            instance.avatar.storage.delete(replaced)
         if email:
             account.change_email(user=instance, email=email)
         return instance

@@ -2,7 +2,6 @@
 
 import secrets
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -60,8 +59,6 @@ def address_of_nobody() -> str:
 def anonymise_user(user: User) -> None:
     """Takes the person out of their account and keeps the books. Every token is dead from now on."""
     anonymisers.call_each(user)
-    if user.avatar.name:
-        transaction.on_commit(partial(user.avatar.storage.delete, user.avatar.name))
     user.avatar = ""
     user.email = address_of_nobody()
     user.username = None

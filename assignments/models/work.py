@@ -10,6 +10,7 @@ from django.db.models.functions import Left
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.files import FileField
 from common.models import EditableRow, Row
 from materials.models import Lesson
 from users.models import User
@@ -62,7 +63,7 @@ class Work(models.Model):
 
     version = models.PositiveIntegerField(_("version"), default=1)
     text = models.TextField(_("text"), max_length=100_000, blank=True)
-    file = models.FileField(_("file"), upload_to="private/submissions", blank=True)
+    file = FileField(_("file"), upload_to="private/submissions", blank=True)
     file_name = models.CharField(_("name of the file"), max_length=255, blank=True)
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.SUBMITTED)
     raw_score = models.DecimalField(_("score before penalty"), max_digits=7, decimal_places=2, null=True, blank=True)

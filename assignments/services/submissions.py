@@ -3,7 +3,6 @@
 import json
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -75,9 +74,6 @@ def withdraw(*, submission: Submission) -> None:
     if any(version.status != Status.SUBMITTED for version in versions):
         raise _already_graded()
     _check_may_change(current)
-    for version in versions:
-        if version.file.name:
-            transaction.on_commit(partial(version.file.storage.delete, version.file.name))
     current.delete()
 
 

@@ -296,6 +296,9 @@ def test_a_hostile_file_is_refused_and_leaves_no_trace(send, stored, name, conte
     ("name", "content", "code"),
     [
         ("a.exe", EXE, "unsupported"),
+        ("old.csv", "имя;оценка".encode("cp1251"), "encoding"),
+        ("wide.csv", "имя;оценка".encode("utf-16"), "encoding"),
+        ("cut.txt", b"\x01\xff", "mismatch"),
         ("a.pdf", EXE, "mismatch"),
         ("a.txt", b"", "empty"),
     ],

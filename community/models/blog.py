@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.files import ImageField
 from common.models import EditableRow, Row
 from community.slugs import MAX_SLUG, SLUG_PATTERN
 from materials.search import TermsField, query_groups
@@ -50,7 +51,7 @@ class Post(EditableRow):
         validators=[RegexValidator(rf"^{SLUG_PATTERN}\Z", _("Small Latin letters, digits and single dashes."))],
     )
     body = models.TextField(_("body, in Markdown"), max_length=100_000)
-    cover = models.ImageField(_("picture"), upload_to="public/blog", blank=True)
+    cover = ImageField(_("picture"), upload_to="public/blog", blank=True)
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.DRAFT)
     published_at = models.DateTimeField(_("published at"), null=True, blank=True)
     terms = TermsField(editable=False, default="")

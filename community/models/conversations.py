@@ -8,6 +8,7 @@ from django.db.models import F, OuterRef, Prefetch, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.files import FileField
 from common.models import Row
 from users.models import User
 
@@ -101,7 +102,7 @@ class Message(Row):
     )
     sender = models.ForeignKey(User, models.PROTECT, related_name="sent_messages", verbose_name=_("sender"))
     text = models.TextField(_("text"), max_length=10_000, blank=True)
-    file = models.FileField(_("file"), upload_to="private/messages", blank=True)
+    file = FileField(_("file"), upload_to="private/messages", blank=True)
     file_name = models.CharField(_("name of the file"), max_length=255, blank=True)
 
     class Meta:

@@ -1,6 +1,5 @@
 """Writing posts: their address, their tags, and what they are found by."""
 
-from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -39,7 +38,6 @@ def create_post(*, author: User, tags: list[str] | None = None, slug: str = "", 
 def change_post(*, post: Post, tags: list[str] | None = None, **content: Any) -> Post:
     """Changes what is given and leaves the rest. The address stays when the title changes: links lead there."""
     current = _hold(post)
-    replaced = current.cover.name if "cover" in content else ""
     for name, value in content.items():
         setattr(current, name, value)
     current.publish()
@@ -51,16 +49,12 @@ def change_post(*, post: Post, tags: list[str] | None = None, **content: Any) ->
             current.save(update_fields=[*content, "published_at", "terms", "updated_at"])
     except IntegrityError:
         raise slug_taken() from None
-    if replaced:
-        transaction.on_commit(partial(current.cover.storage.delete, replaced))
     return current
 
 
 @transaction.atomic
 def delete_post(*, post: Post) -> None:
     current = _hold(post)
-    if current.cover.name:
-        transaction.on_commit(partial(current.cover.storage.delete, current.cover.name))
     current.delete()
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import RuleBroken, as_model_errors, invalid
+from common.files import FileField, ImageField
 from common.models import EditableRow, Language, Row
 from common.money import check_price
 from materials.links import normalise_youtube_url, validate_no_foreign_links
@@ -130,7 +131,7 @@ class Course(EditableRow):
     description = models.TextField(
         _("description"), max_length=10_000, blank=True, validators=[validate_no_foreign_links]
     )
-    preview = models.ImageField(_("picture"), upload_to="public/courses", blank=True)
+    preview = ImageField(_("picture"), upload_to="public/courses", blank=True)
     category = models.ForeignKey(
         Category, models.SET_NULL, null=True, blank=True, related_name="courses", verbose_name=_("category")
     )
@@ -274,7 +275,7 @@ class Lesson(EditableRow):
     body = models.TextField(
         _("body, in Markdown"), max_length=200_000, blank=True, validators=[validate_no_foreign_links]
     )
-    preview = models.ImageField(_("picture"), upload_to="public/lessons", blank=True)
+    preview = ImageField(_("picture"), upload_to="public/lessons", blank=True)
     video_url = models.CharField(_("video on YouTube"), max_length=500, blank=True)
     # Blank: behind the course's last one.
     order = models.PositiveIntegerField(
@@ -335,7 +336,7 @@ HTTPS = URLValidator(schemes=["https"], message=_("Send an address that begins w
 class Attachment(Row):
     lesson = models.ForeignKey(Lesson, models.CASCADE, related_name="attachments", verbose_name=_("lesson"))
     title = models.CharField(_("title"), max_length=200)
-    file = models.FileField(_("file"), upload_to="private/attachments", blank=True)
+    file = FileField(_("file"), upload_to="private/attachments", blank=True)
     url = models.CharField(_("link"), max_length=500, blank=True, validators=[HTTPS])
 
     class Meta:

@@ -5,7 +5,7 @@ import zlib
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from PIL import Image, ImageFile
+from PIL import Image, ImageCms, ImageFile
 
 from users.tests.factories import PASSWORD
 
@@ -210,24 +210,26 @@ def test_a_file_with_the_name_of_a_folder_is_not_lost(client_for, student, name)
     assert Image.open(io.BytesIO(stored(student))).format == "PNG"
 
 
-def test_a_new_avatar_replaces_the_file(client_for, student):
+def test_a_new_avatar_replaces_the_file(client_for, student, django_capture_on_commit_callbacks):
     client = client_for("student")
     send(client, picture())
     student.refresh_from_db()
     first = student.avatar.name
 
-    send(client, picture("JPEG"))
+    with django_capture_on_commit_callbacks(execute=True):
+        send(client, picture("JPEG"))
 
     student.refresh_from_db()
     assert default_storage.listdir("public/avatars")[1] == [student.avatar.name.rpartition("/")[2]]
     assert student.avatar.name != first
 
 
-def test_drop_the_avatar(client_for, student):
+def test_drop_the_avatar(client_for, student, django_capture_on_commit_callbacks):
     client = client_for("student")
     send(client, picture())
 
-    response = client.patch(ME, {"avatar": None})
+    with django_capture_on_commit_callbacks(execute=True):
+        response = client.patch(ME, {"avatar": None})
 
     assert response.json()["avatar"] is None
     assert default_storage.listdir("public/avatars")[1] == []
@@ -265,3 +267,87 @@ def test_a_broken_note_on_orientation_is_passed_over(client_for, student, kind):
     response = send(client_for("student"), picture(kind, exif=b"Exif\0\0garbagegarbage"))
 
     assert response.status_code == 200, response.json()
+
+
+# --- The look of a picture stays -------------------------------------------------------------------------------------
+
+
+def colours(user, *places):
+    picture = Image.open(io.BytesIO(stored(user)))
+    return [picture.getpixel(place) for place in places], picture
+
+
+def near(one, other):
+    return all(abs(a - b) <= 12 for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "colour", "shown"),
+    [
+        ("PNG", "I;16", 40_000, (155, 155, 155)),
+        ("JPEG", "CMYK", (0, 255, 255, 0), (232, 30, 42)),
+        ("PNG", "RGBA", (10, 200, 30, 128), (10, 200, 30, 128)),
+        ("WEBP", "RGB", (10, 200, 30), (10, 200, 30)),
+        ("JPEG", "L", 100, (100, 100, 100)),
+    ],
+)
+def test_every_mode_is_shown_as_it_was(client_for, student, kind, mode, colour, shown):
+    written = io.BytesIO()
+    Image.new(mode, (40, 20), colour).save(written, kind)
+
+    assert send(client_for("student"), written.getvalue()).status_code == 200
+
+    (found,), _picture = colours(student, (5, 5))
+    found = (found,) * 3 if isinstance(found, int) else found
+    assert near(found, shown), found
+
+
+def test_a_profile_of_colours_is_converted(client_for, student):
+    """A profile in which red and green have changed places."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, green = profile.index(b"rXYZ"), profile.index(b"gXYZ")
+    profile[red : red + 4], profile[green : green + 4] = b"gXYZ", b"rXYZ"
+    written = io.BytesIO()
+    Image.new("RGB", (40, 20), (220, 20, 20)).save(written, "PNG", icc_profile=bytes(profile))
+
+    send(client_for("student"), written.getvalue())
+
+    (found,), picture = colours(student, (5, 5))
+    assert found[1] > found[0]
+    assert "icc_profile" not in picture.info
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG"])
+def test_of_an_animation_the_first_frame_stays(client_for, student, kind):
+    written = io.BytesIO()
+    frames = [Image.new("RGB", (40, 20), colour) for colour in ((250, 0, 0), (0, 250, 0))]
+    frames[0].save(written, kind, save_all=True, append_images=frames[1:], duration=100)
+
+    send(client_for("student"), written.getvalue())
+
+    (found,), picture = colours(student, (5, 5))
+    assert near(found[:3], (250, 0, 0))
+    assert getattr(picture, "n_frames", 1) == 1
+
+
+def test_large_pictures_are_scaled(client_for, student):
+    send(client_for("student"), picture("JPEG", size=(4000, 2000)))
+
+    assert Image.open(io.BytesIO(stored(student))).size == (1280, 640)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: picture("JPEG", size=(4500, 4500), progressive=True, subsampling=0),
+        lambda: picture("WEBP", size=(4500, 4500), lossless=True, method=0),
+    ],
+)
+def test_what_can_only_be_unpacked_in_one_piece_is_smaller(client_for, make, monkeypatch):
+    unpacked = []
+    monkeypatch.setattr("common.pictures._written", lambda data, kind: unpacked.append(kind))
+
+    response = send(client_for("student"), make())
+
+    assert response.json()["errors"][0]["code"] == "too_many_pixels"
+    assert unpacked == []
