@@ -451,6 +451,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "payments.tasks.reconcile_pending_payments",
         "schedule": timedelta(minutes=10),
     },
+    "close-stale-payments": {
+        "task": "payments.tasks.close_stale_payments",
+        "schedule": crontab(),
+    },
     "fetch-missed-events": {
         "task": "payments.tasks.fetch_missed_events",
         "schedule": timedelta(minutes=10),

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -27,6 +27,11 @@ logger = logging.getLogger(__name__)
 
 SIGNATURE_TOLERANCE_SECONDS = 300
 INQUIRY = ("warning_", "prevented")
+# A page is closed at the end of its payment's hold (services.closing). Should nobody do that, it ends by itself a little
+# later: at a time that depends on the payment alone, since asked again with the same key Stripe takes the same parameters
+# alone. It must be half an hour ahead, so a payment that has no session yet asks for one only so long.
+SESSION_LIFETIME = timedelta(minutes=35)
+ASK_AGAIN_WITHIN = timedelta(minutes=4)
 SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
 
 
@@ -141,6 +146,7 @@ def create_session(payment: Payment) -> tuple[str, str, Session]:
                 "metadata": metadata,
                 "payment_intent_data": {"metadata": metadata},
                 "adaptive_pricing": {"enabled": False},
+                "expires_at": int((payment.created_at + SESSION_LIFETIME).timestamp()),
             },
             {"idempotency_key": f"{key}-session"},
         )

@@ -8,7 +8,7 @@ from django.conf import settings
 from payments import idempotency
 from payments.gateway import RefundRefused
 from payments.models import Refund, WebhookEvent
-from payments.services import reconciling, refunds, webhooks
+from payments.services import closing, reconciling, refunds, webhooks
 
 
 @shared_task
@@ -16,6 +16,12 @@ def reconcile_pending_payments() -> int:
     """Every 10 minutes: what the webhooks should have told us, and did not; and refunds that were cut off."""
     moved = reconciling.reconcile(before_minutes=settings.RECONCILE_AFTER_MINUTES)
     return moved + refunds.send_waiting_refunds()
+
+
+@shared_task
+def close_stale_payments() -> int:
+    """Every minute: pages at Stripe, and orders, that nobody should pay any more."""
+    return closing.close_stale_payments()
 
 
 @shared_task

@@ -1,5 +1,6 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -17,7 +18,13 @@ from users.models import User
 class PaymentQuerySet(models.QuerySet["Payment"]):
     def visible_to(self, user: User) -> "PaymentQuerySet":
         """One's own; everybody's for staff."""
-        return self if user.may_edit_all_content else self.filter(user=user)
+        return self if user.may_edit_all_content else self.of(user)
+
+    def of(self, user: User) -> "PaymentQuerySet":
+        """The user's history: without unpaid ones whose course or lesson has been deleted. Those only wait until their
+        pages at Stripe are closed."""
+        is_for_something = Q(paid_course__isnull=False) | Q(paid_lesson__isnull=False) | ~Q(returned_because="")
+        return self.filter(is_for_something, user=user)
 
     def open_for(self, user: User, item: Course | Lesson) -> "PaymentQuerySet":
         """The user's payment for the item that still waits for money."""
@@ -28,11 +35,15 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
 
     def that_open(self) -> "PaymentQuerySet":
         """Those that open what was bought."""
-        return self.filter(status__in=Payment.OPENING)
+        return self.filter(status__in=Payment.OPENING, returned_because="")
 
     def that_use_coupons(self) -> "PaymentQuerySet":
-        """Those that count as a use of their coupon."""
-        return self.filter(status__in=Payment.USING)
+        """Those that count as a use of their coupon: paid ones, and pending ones for as long as they hold it."""
+        return self.filter(status__in=Payment.USING).exclude(past_their_hold(timezone.now()))
+
+    def of_what_is_deleted(self) -> "PaymentQuerySet":
+        """Unpaid ones that are for nothing any more."""
+        return self.filter(paid_course__isnull=True, paid_lesson__isnull=True, status__in=Payment.UNPAID)
 
     def for_listing(self) -> "PaymentQuerySet":
         """With what a payment is shown with, and without the long texts of it."""
@@ -57,6 +68,29 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         return self.filter(
             status=Payment.Status.PENDING, payment_method=Payment.Method.CARD, created_at__lt=before
         ).order_by("created_at")
+
+
+def past_their_hold(now: datetime) -> Q:
+    """Unpaid orders that have waited too long. Money that is on its way, of a page that is closed already, is waited
+    for."""
+    card = Q(payment_method=Payment.Method.CARD)
+    too_old = card & Q(created_at__lte=now - Payment.CARD_HOLD) | ~card & Q(created_at__lte=now - Payment.CASH_HOLD)
+    return Q(status=Payment.Status.PENDING, page_closed_at__isnull=True) & too_old
+
+
+def go_with_the_item_unless_paid(collector: Any, field: Any, payments: Any, using: str) -> None:
+    """For `on_delete`, of a course or a lesson. What has been paid keeps it from being deleted; what has never been
+    paid goes with it. A page at Stripe may be paid for as long as it is open: its payment stays, for nothing any more, until
+    the page is closed (see services.closing), so that money which still comes in can be given back."""
+    paid = payments.exclude(status__in=Payment.UNPAID)
+    if paid:
+        raise models.ProtectedError("Somebody has paid for it.", set(paid))
+    open_pages = list(payments.filter(payment_method=Payment.Method.CARD, page_closed_at__isnull=True))
+    if open_pages:
+        collector.add_field_update(field, None, open_pages)
+    rest = payments.exclude(pk__in=[payment.pk for payment in open_pages])
+    if rest:
+        collector.collect(rest, source=field.remote_field.model, source_attr=field.name, nullable=field.null)
 
 
 def item_field(item: Course | Lesson) -> dict[str, Course | Lesson]:
@@ -84,6 +118,20 @@ class Payment(EditableRow):
     # Its coupon is used in one of these; in the others the use is given back.
     USING = (Status.PENDING, Status.SUCCEEDED, Status.REFUNDED, Status.PARTIALLY_REFUNDED, Status.DISPUTED)
 
+    # For so long an unpaid order keeps its price, and its coupon's use.
+    CARD_HOLD, CASH_HOLD = timedelta(minutes=30), timedelta(days=3)
+
+    class Ended(models.TextChoices):
+        """Why nobody should pay it any more (see services.reasons)."""
+
+        DELETED = "deleted", _("It has been deleted")
+        BUYER_GONE = "buyer_gone", _("The buyer's account is closed")
+        LEFT = "left", _("The buyer has left the course")
+        NOT_PUBLISHED = "not_published", _("It is not for sale")
+        FREE = "free", _("It is free")
+        OWN_COURSE = "own_course", _("It is the buyer's own")
+        ALREADY_OWNED = "already_owned", _("The buyer has it already")
+
     class Method(models.TextChoices):
         CARD = "card", _("Card")
         CASH = "cash", _("Cash")
@@ -91,10 +139,20 @@ class Payment(EditableRow):
 
     user = models.ForeignKey(User, models.PROTECT, related_name="payments", verbose_name=_("user"))
     paid_course = models.ForeignKey(
-        Course, models.PROTECT, null=True, blank=True, related_name="payments", verbose_name=_("course")
+        Course,
+        go_with_the_item_unless_paid,
+        null=True,
+        blank=True,
+        related_name="payments",
+        verbose_name=_("course"),
     )
     paid_lesson = models.ForeignKey(
-        Lesson, models.PROTECT, null=True, blank=True, related_name="payments", verbose_name=_("lesson")
+        Lesson,
+        go_with_the_item_unless_paid,
+        null=True,
+        blank=True,
+        related_name="payments",
+        verbose_name=_("lesson"),
     )
     title = models.CharField(_("title, as sold"), max_length=200)
     amount = models.DecimalField(_("amount"), max_digits=10, decimal_places=2)
@@ -116,6 +174,16 @@ class Payment(EditableRow):
     stripe_payment_intent_id = models.CharField(
         _("payment intent at Stripe"), max_length=255, blank=True, db_index=True
     )
+    page_closed_at = models.DateTimeField(
+        _("page closed at"), null=True, blank=True, help_text=_("Since when nobody can pay at the page at Stripe.")
+    )
+    returned_because = models.CharField(
+        _("goes back because"),
+        max_length=20,
+        choices=Ended.choices,
+        blank=True,
+        help_text=_("Its money came in when there was nothing left to pay for: it opens nothing and is given back."),
+    )
     access_until = models.DateTimeField(
         _("opens it until"), null=True, blank=True, help_text=_("Empty: without an end, or not paid.")
     )
@@ -136,7 +204,10 @@ class Payment(EditableRow):
         constraints = [
             models.CheckConstraint(
                 condition=Q(paid_course__isnull=False, paid_lesson__isnull=True)
-                | Q(paid_course__isnull=True, paid_lesson__isnull=False),
+                | Q(paid_course__isnull=True, paid_lesson__isnull=False)
+                # Of what has been deleted: nothing that was paid for.
+                | Q(paid_course__isnull=True, paid_lesson__isnull=True)
+                & (Q(status__in=("pending", "expired", "canceled", "failed")) | ~Q(returned_because="")),
                 name="payments_payment_one_item",
             ),
             models.CheckConstraint(condition=Q(amount__gte=0), name="payments_payment_amount_not_negative"),
@@ -164,6 +235,11 @@ class Payment(EditableRow):
             models.Index(fields=["amount", "id"]),
             models.Index(fields=["status", "created_at"]),
             models.Index(fields=["payment_method"]),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(paid_course__isnull=True, paid_lesson__isnull=True),
+                name="payments_payment_of_deleted",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -180,7 +256,14 @@ class Payment(EditableRow):
     @property
     def opens(self) -> bool:
         """Whether it opens what was bought; until when is `access_until`."""
-        return self.status in self.OPENING
+        return self.status in self.OPENING and not self.returned_because
+
+    @property
+    def is_past_hold(self) -> bool:
+        """By `past_their_hold`."""
+        hold = self.CARD_HOLD if self.payment_method == self.Method.CARD else self.CASH_HOLD
+        is_waiting = self.status == self.Status.PENDING and self.page_closed_at is None
+        return is_waiting and self.created_at <= timezone.now() - hold
 
     @property
     def opens_now(self) -> bool:
@@ -199,10 +282,15 @@ class Payment(EditableRow):
         return bool(self.stripe_payment_intent_id)
 
     @property
-    def item(self) -> Course | Lesson:
-        return self.paid_course or self.paid_lesson  # type: ignore[return-value] # exactly one, by constraint
+    def item_id(self) -> Any:
+        return self.paid_course_id or self.paid_lesson_id
 
     @property
-    def course_of(self) -> Course:
-        """The course itself, or the one that the lesson is in."""
-        return self.paid_course or self.paid_lesson.course  # type: ignore[union-attr]
+    def item(self) -> Course | Lesson | None:
+        """What was bought; None once it has been deleted, unpaid."""
+        return self.paid_course or self.paid_lesson
+
+    @property
+    def course_of(self) -> Course | None:
+        """The course itself, or the one that the lesson is in; None once it has been deleted, unpaid."""
+        return self.paid_lesson.course if self.paid_lesson else self.paid_course

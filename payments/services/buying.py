@@ -8,7 +8,8 @@ from common.errors import RuleBroken
 from materials.models import Course, Enrollment, Lesson
 from payments import gateway
 from payments.models import Coupon, Dispute, Payment, item_field
-from payments.services import coupons, settling
+from payments.services import coupons, reasons, settling
+from payments.services.closing import close_payment, overtaken
 from users.models import User
 
 
@@ -27,14 +28,14 @@ def open_payment(
     if standing is not None and standing.stripe_session_id:
         standing = settling.refresh(standing)
         check_may_buy(user, item)  # its money may have come in while nobody told us
-    if standing is not None and standing.status == Payment.Status.PENDING and not _is_for(standing, method, coupon):
+    if standing is not None and standing.status == Payment.Status.PENDING and not _goes_on(standing, method, coupon):
         # A coupon that may not be used closes nothing.
         coupons.make_quote(user=user, item=item, coupon=coupon, instead_of=standing)
         close_payment(standing)
         check_may_buy(user, item)
     payment, created = _get_or_create_pending(user, item, method, coupon)
     if not _is_for(payment, method, coupon):
-        raise _overtaken()
+        raise overtaken()
     if payment.status == Payment.Status.PENDING and method == Payment.Method.CARD and not payment.stripe_session_id:
         _open_session(payment)
     return payment, created
@@ -55,12 +56,21 @@ def _is_for(payment: Payment, method: str, coupon: Coupon | None) -> bool:
     return (payment.payment_method, payment.coupon_id) == (method, coupon.pk if coupon else None)
 
 
+def _goes_on(payment: Payment, method: str, coupon: Coupon | None) -> bool:
+    """Whether somebody who asks again is given this one. Neither one whose hold or reason has ended, nor one of which
+    Stripe's answer was lost so long ago that its session, if there is one, may end at any moment."""
+    if not _is_for(payment, method, coupon) or payment.is_past_hold or reasons.why_ended(payment):
+        return False
+    has_page = payment.stripe_session_id or payment.payment_method != Payment.Method.CARD
+    return bool(has_page) or payment.created_at > timezone.now() - gateway.ASK_AGAIN_WITHIN
+
+
 def check_may_buy(user: User, item: Course | Lesson) -> None:
     """Raises RuleBroken, with its code, for what the user cannot or need not buy."""
     course = item if isinstance(item, Course) else item.course
     if course.owner_id == user.pk:
         raise RuleBroken("own_course", _("This is your own course: all of it is open to you."))
-    if item.price == 0:
+    if item.price == 0 or (isinstance(item, Lesson) and item.is_preview):
         text = _("This is free: enroll instead.") if isinstance(item, Course) else _("This lesson is not sold alone.")
         raise RuleBroken("free", text, status_code=400)
     if course.status != Course.Status.PUBLISHED:
@@ -136,33 +146,14 @@ def _open_session(payment: Payment) -> None:
         payment_url=session.url,
         updated_at=timezone.now(),
     )
-    payment.refresh_from_db()
+    try:
+        payment.refresh_from_db()
+    except Payment.DoesNotExist:
+        payment.status = Payment.Status.CANCELED  # what it was for has been deleted
     if payment.status != Payment.Status.PENDING or payment.stripe_session_id != session.id:
         # Closed by another request while the session was being made: nobody may pay it.
         gateway.expire_session(session.id)
-        raise _overtaken()
-
-
-def close_payment(payment: Payment) -> None:
-    """Closes a pending payment, at Stripe first: one way of paying at a time."""
-    if payment.stripe_session_id:
-        session = gateway.expire_session(payment.stripe_session_id)
-        if session is not None and session.status == "complete":
-            if settling.settle(payment.pk, session).status == Payment.Status.PENDING:
-                raise RuleBroken("payment_processing", _("Your payment is on its way: wait for its outcome."))
-            return
-    # The session's own event may have come first and made it expired.
-    closed = Payment.objects.filter(
-        pk=payment.pk,
-        status__in=[Payment.Status.PENDING, Payment.Status.EXPIRED],
-        stripe_session_id=payment.stripe_session_id,
-    ).update(status=Payment.Status.CANCELED, updated_at=timezone.now())
-    if not closed:
-        raise _overtaken()
-
-
-def _overtaken() -> RuleBroken:
-    return RuleBroken("conflict", _("Somebody else has just changed the same thing. Try again."))
+        raise overtaken()
 
 
 def confirm_payment(*, payment: Payment, reference: str, admin: User) -> Payment:
@@ -171,10 +162,10 @@ def confirm_payment(*, payment: Payment, reference: str, admin: User) -> Payment
     with settling.locked(payment.pk) as (payment, siblings):
         if payment.payment_method == Payment.Method.CARD:
             raise RuleBroken("paid_by_card", _("Stripe says when a card has paid."))
-        if payment.status not in {Payment.Status.PENDING, Payment.Status.CANCELED}:
+        if not payment.is_unpaid or payment.status == Payment.Status.FAILED:
             raise RuleBroken("not_pending", _("This payment does not await money."))
-        if any(other.opens_now for other in siblings if other != payment):
-            raise RuleBroken("already_owned", _("Another payment has opened it: give this money back."))
+        if ended := reasons.why_ended(payment):
+            raise RuleBroken(ended, reasons.TEXTS[ended])
         payment.reference, payment.confirmed_by = reference, admin
         settling.mark_paid(payment, siblings)
     return payment

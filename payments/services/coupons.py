@@ -1,8 +1,8 @@
 """Coupons: what is left to pay with one, and whether it may be used.
 
-A use is a payment with the coupon that is open or has been paid (`Payment.USING`): one that fails, expires or is
-canceled gives it back by that alone. If its money turns up after all, however late, it counts again: what was asked for
-is what is taken."""
+A use is a payment with the coupon that has been paid, or is pending and not past its hold (`that_use_coupons`): one
+that fails, expires or is canceled gives it back by that alone. If its money turns up after all, however late, it counts
+again: what was asked for is what is taken."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -21,6 +21,8 @@ from payments.models.coupons import read_code
 from users.models import User
 
 HUNDRED = Decimal(100)
+# So many unpaid orders of one person may hold a coupon's use.
+HOLDS_PER_USER = 2
 
 
 class Quote(NamedTuple):
@@ -90,6 +92,8 @@ def _check_uses(coupon: Coupon, user: User, instead_of: Payment | None) -> None:
         uses = uses.exclude(pk=instead_of.pk)
     if _are_used_up(uses.filter(user=user), coupon.max_uses_per_user):
         raise _refused("coupon_used_by_you", _("You have used this coupon already."))
+    if _are_used_up(uses.filter(user=user, status=Payment.Status.PENDING), HOLDS_PER_USER):
+        raise _refused("coupon_on_hold", _("Two of your orders with this coupon are not paid yet."))
     if _are_used_up(uses, coupon.max_uses):
         raise _refused("coupon_used_up", _("This coupon has been used up."))
 

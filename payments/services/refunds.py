@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from common.background import enqueue
 from common.errors import RuleBroken, invalid
 from common.ids import new_id
 from common.money import check_in_currency, format_money
@@ -18,7 +19,7 @@ from payments.models import IdempotencyRecord, Payment, Refund, RefundRequest
 from payments.services import settling, telling
 from users.models import User
 
-# A refund that is this old and was not sent was cut off.
+# A refund that an admin waits for, is this old and was not sent was cut off.
 SEND_AFTER = timedelta(minutes=1)
 # So long at least Stripe remembers an idempotency key.
 KEY_LIFETIME = timedelta(hours=23)
@@ -62,7 +63,7 @@ def _new_refund(payment: Payment, amount: Decimal | None, reason: str, admin: Us
             if known.payment_id != payment.pk:
                 raise RuleBroken("conflict", _("This is a refund of another payment."))
             return known
-        if not payment.opens:
+        if payment.status not in Payment.OPENING:
             raise RuleBroken("not_refundable", _("Nothing of this payment can be given back."))
         left = payment.amount - sum(refund.amount for refund in payment.refunds.standing())
         if left <= 0:
@@ -100,13 +101,15 @@ def send_refund(refund: Refund) -> None:
     except gateway.RefundRefused as error:
         # First, what has been given back already: this one, maybe, or another at Stripe's dashboard.
         settling.refresh(refund.payment)
-        with transaction.atomic():
+        with settling.locked(refund.payment_id) as (payment, siblings):
             if (
                 Refund.objects.to_send()
                 .filter(pk=refund.pk)
                 .update(status=Refund.Status.FAILED, error=str(error.detail)[:255], updated_at=timezone.now())
             ):
-                telling.tell_admins_of_failed_refund(refund)
+                settling.give_back(payment, siblings)  # if less is left by now
+                if not payment.refunds.filter(status=Refund.Status.PENDING, stripe_refund_id="").exists():
+                    telling.tell_admins_of_failed_refund(refund)
         raise
     with settling.locked(refund.payment_id) as (payment, siblings):
         current = Refund.objects.get(pk=refund.pk)
@@ -119,7 +122,7 @@ def send_refund(refund: Refund) -> None:
 def send_waiting_refunds() -> int:
     """Refunds that were cut off before Stripe's answer was noted; says how many went through."""
     sent = 0
-    for refund in list(Refund.objects.to_send(timezone.now() - SEND_AFTER).select_related("payment")):
+    for refund in list(Refund.objects.to_send(timezone.now() - SEND_AFTER).select_related("payment__user")):
         try:
             send_refund(refund)
             sent += 1
@@ -168,6 +171,8 @@ def decline_request(*, payment: Payment, admin: User, answer: str) -> None:
 
 
 def anonymise_buyer(user: User) -> None:
-    """For the registry: the books stay; what was written in words of one's own, and their keys, do not."""
+    """For the registry: the books stay; what was written in words of one's own, and their keys, do not. Nobody should
+    pay at the pages that are open."""
+    enqueue("payments.tasks.close_stale_payments")
     RefundRequest.objects.filter(payment__user=user).update(reason="", answer="", updated_at=timezone.now())
     IdempotencyRecord.objects.filter(user=user).delete()

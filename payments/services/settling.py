@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Max, Sum
 from django.utils import timezone
 
 from common.background import enqueue
@@ -17,12 +17,13 @@ from materials.models import Enrollment
 from payments import gateway
 from payments.gateway import Session, StripeDispute, StripeRefund
 from payments.models import Dispute, NumberSeries, Payment, Refund, RefundRequest, WebhookEvent
-from payments.services import telling
+from payments.services import reasons, telling
 
 logger = logging.getLogger(__name__)
 
 RECEIPTS, CREDIT_NOTES = "R", "C"
 DUPLICATE = "The same thing was paid for twice."
+NO_REASON = "There was nothing left to pay for."
 
 
 def refresh(payment: Payment, *, event: WebhookEvent | None = None) -> Payment:
@@ -32,10 +33,16 @@ def refresh(payment: Payment, *, event: WebhookEvent | None = None) -> Payment:
     session = gateway.retrieve_session(payment.stripe_session_id, with_refunds=payment.refunds.exists())
     if session is not None:
         return settle(payment.pk, session, event=event)
-    # Stripe knows no such session: nobody can pay it, so it must not stand in the way of a new one.
+    return note_unknown_session(payment)
+
+
+def note_unknown_session(payment: Payment) -> Payment:
+    """Stripe knows no such session: nobody can pay it, so it must not stand in the way of a new one."""
+    now = timezone.now()
     Payment.objects.filter(pk=payment.pk, status=Payment.Status.PENDING).update(
-        status=Payment.Status.EXPIRED, updated_at=timezone.now()
+        status=Payment.Status.EXPIRED, updated_at=now
     )
+    Payment.objects.filter(pk=payment.pk, page_closed_at__isnull=True).update(page_closed_at=now)
     payment.refresh_from_db()
     return payment
 
@@ -77,6 +84,9 @@ def settle(payment_id: UUID, session: Session, *, event: WebhookEvent | None = N
     undoes a success, a refund or the end of a dispute.
     """
     with locked(payment_id) as (payment, siblings):
+        if session.status != "open" and payment.page_closed_at is None and payment.stripe_session_id == session.id:
+            payment.page_closed_at = timezone.now()
+            payment.save(update_fields=["page_closed_at", "updated_at"])
         if session.is_paid and payment.is_unpaid:
             _succeed(payment, siblings, session)
         elif payment.status == Payment.Status.PENDING and (session.has_failed or session.status == "expired"):
@@ -88,6 +98,7 @@ def settle(payment_id: UUID, session: Session, *, event: WebhookEvent | None = N
             for dispute in session.disputes:
                 _note_dispute(payment, dispute)
             update_standing(payment, siblings)
+        give_back(payment, siblings)
         if event is not None:
             event.note_processed()
     return payment
@@ -99,14 +110,22 @@ def locked(payment_id: UUID) -> Iterator[tuple[Payment, list[Payment]]]:
     them until the transaction ends. Without the others' locks, one that opens and one that closes would not see each
     other."""
     with transaction.atomic():
-        known = Payment.objects.only("user_id", "paid_course_id", "paid_lesson_id").get(pk=payment_id)
-        same = Payment.objects.filter(
-            user_id=known.user_id, paid_course_id=known.paid_course_id, paid_lesson_id=known.paid_lesson_id
-        )
-        siblings = list(same.select_for_update(of=("self",)).select_related("user", "coupon").order_by("pk"))
-        payment = next(one for one in siblings if one.pk == payment_id)
+        payment, siblings = _lock(payment_id)
         yield payment, siblings
         _number_papers(payment)
+
+
+def _lock(payment_id: UUID) -> tuple[Payment, list[Payment]]:
+    known = Payment.objects.only("user_id", "paid_course_id", "paid_lesson_id").get(pk=payment_id)
+    same = Payment.objects.filter(
+        user_id=known.user_id, paid_course_id=known.paid_course_id, paid_lesson_id=known.paid_lesson_id
+    )
+    if known.item_id is None:
+        same = same.filter(pk=payment_id)
+    siblings = list(same.select_for_update(of=("self",)).select_related("user", "coupon").order_by("pk"))
+    payment = next((one for one in siblings if one.pk == payment_id), None)
+    # What it is for may have been deleted while we waited for the lock.
+    return (payment, siblings) if payment is not None else _lock(payment_id)
 
 
 def _succeed(payment: Payment, siblings: list[Payment], session: Session) -> None:
@@ -122,29 +141,72 @@ def _succeed(payment: Payment, siblings: list[Payment], session: Session) -> Non
             payment.save(update_fields=["status", "updated_at"])
         return
     payment.stripe_payment_intent_id = session.payment_intent
-    is_duplicate = any(other.opens_now for other in siblings if other != payment)
-    mark_paid(payment, siblings)
-    if is_duplicate:
-        refund = Refund.objects.create(
-            payment=payment, amount=payment.amount, reason=Refund.Reason.DUPLICATE, comment=DUPLICATE
-        )
-        enqueue("payments.tasks.send_refund", str(refund.pk))
-        telling.tell_admins_of_duplicate(payment)
+    # The refunds that somebody has made already are noted before what is left goes back (`give_back`).
+    mark_paid(payment, siblings, returned_because=reasons.why_ended(payment))
 
 
-def mark_paid(payment: Payment, siblings: list[Payment]) -> None:
-    """The money is here: a receipt, access and a notification. Within the transaction of `locked`."""
+def mark_paid(payment: Payment, siblings: list[Payment], *, returned_because: str = "") -> None:
+    """The money is here: a receipt, access and a notification. Within the transaction of `locked`.
+
+    With `returned_because`, one of Payment.Ended, there was nothing left to pay for: it opens nothing.
+    """
     payment.status = Payment.Status.SUCCEEDED
+    payment.returned_because = returned_because
     payment.payment_date = timezone.now()
     payment.access_until = materials.end_of_access(payment.paid_course) if payment.paid_course else None
     payment.save(
         update_fields=[
             "status", "payment_date", "access_until", "stripe_payment_intent_id", "reference",
-            "confirmed_by", "updated_at",
+            "confirmed_by", "returned_because", "updated_at",
         ]
     )  # fmt: skip
-    sync_access(payment, siblings)
+    if returned_because:
+        is_duplicate = _is_duplicate(payment, siblings)
+        telling.tell_admins_of_return(payment, is_duplicate=is_duplicate)
+        if not is_duplicate:
+            return  # the buyer hears of the refund
+    else:
+        sync_access(payment, siblings)
+        # What it opens may be what another page is open for: a lesson of the course, or the course.
+        enqueue("payments.tasks.close_stale_payments")
     telling.tell_buyer_of_success(payment)
+
+
+def _is_duplicate(payment: Payment, siblings: list[Payment]) -> bool:
+    return any(other.opens_now for other in siblings if other != payment)
+
+
+def give_back(payment: Payment, siblings: list[Payment]) -> None:
+    """Writes the refund of what is left of a payment for which there was no reason. Within the transaction of `locked`;
+    safe to call again.
+
+    While a dispute is open there is nothing to give. What Stripe or the bank has refused once is not tried again: the
+    money stays, so it opens what it was for, as any other that stays.
+    """
+    if not payment.returned_because or payment.status not in Payment.OPENING:
+        return
+    standing = list(payment.refunds.standing())
+    left = payment.amount - sum(refund.amount for refund in standing)
+    if left <= 0 or any(refund.accepted_at is None for refund in standing):
+        return
+    failed = payment.refunds.filter(amount=left, status__in=(Refund.Status.FAILED, Refund.Status.CANCELED))
+    decided_at = payment.disputes.aggregate(last=Max("closed_at"))["last"]
+    if decided_at is not None:
+        failed = failed.filter(updated_at__gt=decided_at)  # until then there was a reason to refuse it
+    if failed.exists():
+        if payment.item is not None:
+            payment.returned_because = ""
+            payment.save(update_fields=["returned_because", "updated_at"])
+            sync_access(payment, siblings)
+        return
+    is_duplicate = _is_duplicate(payment, siblings)
+    refund = Refund.objects.create(
+        payment=payment,
+        amount=left,
+        reason=Refund.Reason.DUPLICATE if is_duplicate else Refund.Reason.OTHER,
+        comment=DUPLICATE if is_duplicate else NO_REASON,
+    )
+    enqueue("payments.tasks.send_refund", str(refund.pk))
 
 
 def _number_papers(payment: Payment) -> None:

@@ -12,7 +12,7 @@ from common.money import format_money
 from payments.gateway import Session
 from payments.models import Dispute, Payment, Refund, RefundRequest
 from users.models import Notification, User
-from users.services import notify
+from users.services import DELETED, notify
 
 Text = Callable[[], tuple[str, str]]
 
@@ -31,14 +31,36 @@ def tell_buyer_of_success(payment: Payment) -> None:
 
 def tell_buyer_of_refund(refund: Refund) -> None:
     def text() -> tuple[str, str]:
-        if refund.reason == Refund.Reason.DUPLICATE:
-            reason = _("You had paid for “%(title)s” twice: we are giving %(amount)s back.")
-        else:
-            reason = _("We are giving %(amount)s back for “%(title)s”.")
-        return _("Refund: “%(title)s”"), reason
+        return _("Refund: “%(title)s”"), _why_refunded(refund)
 
     kind = Notification.Kind.PAYMENT_REFUNDED
     _tell_buyer(refund.payment, kind, text, f"payment_refunded:{refund.pk}", amount=refund.amount)
+
+
+def _why_refunded(refund: Refund) -> str:
+    ended = Payment.Ended
+    if refund.reason == Refund.Reason.DUPLICATE:
+        return _("You had paid for “%(title)s” twice: we are giving %(amount)s back.")
+    match refund.payment.returned_because:
+        case "":
+            return _("We are giving %(amount)s back for “%(title)s”.")
+        case ended.ALREADY_OWNED | ended.OWN_COURSE:
+            return _(
+                "“%(title)s” was open to you already when your payment came in: we are giving %(amount)s "
+                "back."
+            )
+        case ended.FREE:
+            return _("“%(title)s” is not sold any more: we are giving %(amount)s back.")
+        case ended.BUYER_GONE:
+            return _(
+                "Your account was not active when your payment for “%(title)s” came in: we are giving %(amount)s "
+                "back."
+            )
+        case ended.LEFT:
+            return _("You had left “%(title)s” when your payment came in: we are giving %(amount)s back.")
+    return _(
+        "“%(title)s” was not for sale any more when your payment came in: we are giving %(amount)s back."
+    )
 
 
 def tell_buyer_of_failed_refund(refund: Refund) -> None:
@@ -107,7 +129,7 @@ def tell_buyer_that_it_waits(payment: Payment) -> None:
 
 def tell_admins_that_it_waits(payment: Payment) -> None:
     def text() -> tuple[str, str]:
-        return _("Has it been paid? “%(title)s”"), _("%(amount)s has been awaited for a week.")
+        return _("Has it been paid? “%(title)s”"), _("%(amount)s has been awaited for two days.")
 
     _tell_admins(payment, text, f"payment_waits_for_admin:{payment.pk}")
 
@@ -122,11 +144,16 @@ def tell_admins_of_request(payment: Payment, request_id: object) -> None:
     _tell_admins(payment, text, f"refund_requested:{request_id}", page, amount=left)
 
 
-def tell_admins_of_duplicate(payment: Payment) -> None:
+def tell_admins_of_return(payment: Payment, *, is_duplicate: bool) -> None:
     def text() -> tuple[str, str]:
+        if is_duplicate:
+            return (
+                _("Paid twice: “%(title)s”"),
+                _("The second payment, %(amount)s, goes back by itself."),
+            )
         return (
-            _("Paid twice: “%(title)s”"),
-            _("The second payment, %(amount)s, goes back by itself."),
+            _("Paid for nothing: “%(title)s”"),
+            _("There was nothing left to pay for. The payment, %(amount)s, goes back by itself."),
         )
 
     _tell_admins(payment, text, f"payment_duplicate:{payment.pk}")
@@ -153,14 +180,16 @@ def tell_admins_of_mismatch(payment: Payment, session: Session) -> None:
 
 
 def _tell_buyer(payment: Payment, kind: str, text: Text, dedup_key: str, **values: Any) -> None:
+    if payment.user.deactivation_reason == DELETED:
+        return  # nobody is there to read it
     notify([_notification(payment.user, payment, kind, text, dedup_key, page_of(payment), values)])
 
 
 def page_of(payment: Payment) -> str:
-    """Where what was bought is found."""
+    """Where what was bought is found; once it has been deleted, the front page."""
     if payment.paid_lesson is not None:
         return frontend.lesson(payment.paid_lesson.course_id, payment.paid_lesson_id)
-    return frontend.course(payment.paid_course_id)
+    return frontend.course(payment.paid_course_id) if payment.paid_course_id else settings.FRONTEND_URL
 
 
 def _tell_admins(payment: Payment, text: Text, dedup_key: str, page: str = "", **values: Any) -> None:

@@ -1,6 +1,7 @@
 """payments.gateway: what is sent to Stripe, and what its answers become."""
 
 import time
+from datetime import timedelta
 from unittest import mock
 
 import pytest
@@ -40,6 +41,7 @@ def test_the_three_calls(payment, student, stripe):
             "metadata": metadata,
             "payment_intent_data": {"metadata": metadata},
             "adaptive_pricing": {"enabled": "false"},
+            "expires_at": str(int((payment.created_at + timedelta(minutes=35)).timestamp())),
         },
     }
 

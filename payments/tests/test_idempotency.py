@@ -10,7 +10,7 @@ from common.testing.databases import on_postgresql
 from common.testing.threads import at_once
 from payments import tasks
 from payments.models import IdempotencyRecord, Payment, Refund
-from payments.services import buying
+from payments.services import buying, closing
 from payments.tests.helpers import failing_at, made
 
 URL = "/api/payments/"
@@ -85,7 +85,7 @@ def test_a_refusal_is_kept(buyer, course, stripe):
 
 
 def test_a_refusal_of_the_moment_is_not_kept(buyer, course, stripe):
-    with mock.patch.object(buying, "open_payment", side_effect=buying._overtaken()):
+    with mock.patch.object(buying, "open_payment", side_effect=closing.overtaken()):
         first = buyer.post(URL, {"paid_course": course.pk}, **KEY)
 
     again = buyer.post(URL, {"paid_course": course.pk}, **KEY)

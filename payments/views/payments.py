@@ -239,7 +239,7 @@ class MyPaymentsView(generics.ListAPIView):
     ordering = ("-payment_date",)
 
     def get_queryset(self) -> QuerySet[Payment]:
-        return Payment.objects.filter(user=self.request.user).for_listing()
+        return Payment.objects.of(self.request.user).for_listing()
 
 
 @extend_schema_view(get=extend_schema(summary="Payments of a person", operation_id="user_payments_list"))
@@ -250,4 +250,4 @@ class UserPaymentsView(MyPaymentsView):
         person = get_object_or_404(User.objects.visible_to(self.request.user), pk=self.kwargs["pk"])
         if person != self.request.user and not self.request.user.is_staff:
             raise PermissionDenied
-        return Payment.objects.filter(user=person).for_listing()
+        return Payment.objects.of(person).for_listing()

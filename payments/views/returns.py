@@ -84,7 +84,7 @@ class ReturnView(APIView):
         code = status.HTTP_200_OK
         try:
             payment = self._payment(request)
-            state = PAGE_STATES.get(payment.status, "closed")
+            state = "returned" if payment.returned_because else PAGE_STATES.get(payment.status, "closed")
         except gateway.StripeUnavailable as error:
             code, state = error.status_code, "away"
         except (NotFound, ValidationError) as error:
