@@ -16,7 +16,17 @@ from common.errors import RuleBroken
 from common.pdf import pdf_response
 from payments import gateway
 from payments.admin_forms import ConfirmationForm, DeclineForm, RefundForm, RefundsForm, ask_first
-from payments.models import Coupon, Dispute, NumberSeries, Payment, Refund, RefundRequest, WebhookEvent
+from payments.models import (
+    Coupon,
+    Dispute,
+    NumberSeries,
+    Payment,
+    Refund,
+    RefundRequest,
+    StripePrice,
+    StripeProduct,
+    WebhookEvent,
+)
 from payments.models.coupons import read_code
 from payments.papers import Paper
 from payments.services import books, coupons, settling, webhooks
@@ -160,6 +170,19 @@ class DisputeAdmin(ReadOnlyAdmin):
 @admin.register(NumberSeries)
 class NumberSeriesAdmin(ReadOnlyAdmin):
     list_display = ("name", "last")
+
+
+@admin.register(StripeProduct)
+class StripeProductAdmin(ReadOnlyAdmin):
+    list_display = ("name", "stripe_id", "item_id", "updated_at")
+    search_fields = ("name", "stripe_id")
+
+
+@admin.register(StripePrice)
+class StripePriceAdmin(ReadOnlyAdmin):
+    list_display = ("product", "amount", "currency", "stripe_id", "created_at")
+    search_fields = ("stripe_id", "product__name")
+    list_select_related = ("product",)
 
 
 @admin.register(WebhookEvent)

@@ -4,32 +4,33 @@ transaction."""
 import logging
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import orjson
 import stripe
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
-from stripe.params import EventListParams, RefundCreateParams
+from stripe.params import EventListParams, PriceCreateParams, ProductCreateParams, RefundCreateParams
 
 from common.email_addresses import ascii_address
 from common.errors import RuleBroken, ServiceUnavailable
 from common.money import from_minor_units, to_minor_units
-from payments.models import Dispute, Payment, Refund
+from payments.models import Dispute, Payment, Refund, StripePrice, StripeProduct
 
 logger = logging.getLogger(__name__)
 
 SIGNATURE_TOLERANCE_SECONDS = 300
 INQUIRY = ("warning_", "prevented")
-# A page is closed at the end of its payment's hold (services.closing). Should nobody do that, it ends by itself a little
-# later: at a time that depends on the payment alone, since asked again with the same key Stripe takes the same parameters
-# alone. It must be half an hour ahead, so a payment that has no session yet asks for one only so long.
+# A page is closed at the end of its payment's hold (services.closing). Should nobody do that, it ends by itself soon
+# after: at a time that depends on the payment alone, since asked again with the same key Stripe takes the same
+# parameters alone. It must be half an hour ahead, so a payment without a session asks for one only for a while.
 SESSION_LIFETIME = timedelta(minutes=35)
 ASK_AGAIN_WITHIN = timedelta(minutes=4)
 SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
@@ -109,36 +110,62 @@ class Session:
         return self.status == "complete" and self.payment_status in {"paid", "no_payment_required"}
 
 
-def create_session(payment: Payment) -> tuple[str, str, Session]:
-    """Creates product, price and checkout session for the payment, and answers with the ids of the first two and the
-    session.
+def create_product(product: StripeProduct) -> str:
+    """Makes the product and answers with its id. The idempotency key is the row's own, as that of a price is: asked
+    again, Stripe answers with the same. Raises StripeUnavailable or ChargeRefused."""
+    params: ProductCreateParams = {"name": product.name, "metadata": {"item_id": str(product.item_id)}}
+    with _charging(f"product {product.pk}"):
+        return _client().v1.products.create(params, {"idempotency_key": f"product-{product.pk}"}).id
 
-    The idempotency keys derive from the payment: called again, after a time-out or a crash, Stripe answers with the
-    same objects. Raises StripeUnavailable or ChargeRefused.
-    """
+
+def rename_product(product: StripeProduct, name: str) -> None:
+    """Raises StripeUnavailable, or ChargeRefused if there is no such product any more."""
+    with _charging(f"product {product.pk}"):
+        _client().v1.products.update(product.stripe_id, {"name": name})
+
+
+def is_active(kind: Literal["product", "price"], stripe_id: str) -> bool:
+    """Whether something can be sold by it; what Stripe does not know is not active. Raises StripeUnavailable."""
+    client = _client().v1
     try:
-        unit_amount = to_minor_units(payment.amount, payment.currency)
+        found = client.products.retrieve(stripe_id) if kind == "product" else client.prices.retrieve(stripe_id)
+    except stripe.InvalidRequestError as error:
+        if error.http_status == 404:
+            return False
+        raise _unavailable(error) from error
+    except stripe.StripeError as error:
+        raise _unavailable(error) from error
+    return found.active
+
+
+def check_amount(amount: Decimal, currency: str) -> int:
+    """The amount in minor units. Raises ChargeRefused for one that the currency cannot express."""
+    try:
+        return to_minor_units(amount, currency)
     except ValueError as error:
         raise ChargeRefused(error) from error
-    key = f"payment-{payment.pk}"
+
+
+def create_price(price: StripePrice) -> str:
+    """Makes the price and answers with its id. Raises StripeUnavailable or ChargeRefused."""
+    params: PriceCreateParams = {
+        "product": price.product.stripe_id,
+        "currency": price.currency.lower(),
+        "unit_amount": check_amount(price.amount, price.currency),
+    }
+    with _charging(f"price {price.pk}"):
+        return _client().v1.prices.create(params, {"idempotency_key": f"price-{price.pk}"}).id
+
+
+def create_session(payment: Payment, price_id: str) -> Session:
+    """Makes the payment's checkout session. The idempotency key derives from the payment: called again, after a
+    time-out or a crash, Stripe answers with the same session. Raises StripeUnavailable or ChargeRefused."""
     metadata = {"payment_id": str(payment.pk)}
-    client = _client()
-    try:
-        product = client.v1.products.create(
-            {"name": payment.title, "metadata": metadata}, {"idempotency_key": f"{key}-product"}
-        )
-        price = client.v1.prices.create(
-            {
-                "product": product.id,
-                "currency": payment.currency.lower(),
-                "unit_amount": unit_amount,
-            },
-            {"idempotency_key": f"{key}-price"},
-        )
-        session = client.v1.checkout.sessions.create(
+    with _charging(f"payment {payment.pk}"):
+        session = _client().v1.checkout.sessions.create(
             {
                 "mode": "payment",
-                "line_items": [{"price": price.id, "quantity": 1}],
+                "line_items": [{"price": price_id, "quantity": 1}],
                 "success_url": f"{settings.BASE_URL}/success/?session_id={{CHECKOUT_SESSION_ID}}",
                 "cancel_url": f"{settings.BASE_URL}/cancel/?session_id={{CHECKOUT_SESSION_ID}}",
                 "client_reference_id": str(payment.pk),
@@ -148,16 +175,23 @@ def create_session(payment: Payment) -> tuple[str, str, Session]:
                 "adaptive_pricing": {"enabled": False},
                 "expires_at": int((payment.created_at + SESSION_LIFETIME).timestamp()),
             },
-            {"idempotency_key": f"{key}-session"},
+            {"idempotency_key": f"payment-{payment.pk}-{price_id}"},
         )
+    return _session(session)
+
+
+@contextmanager
+def _charging(what: str) -> Iterator[None]:
+    """What Stripe's refusals mean on the way to a session."""
+    try:
+        yield
     except stripe.StripeError as error:
         # With other parameters under the same key (the buyer's address has changed since) it will never be answered.
         other_parameters = isinstance(error, stripe.IdempotencyError) and error.http_status == 400
         if other_parameters or isinstance(error, stripe.InvalidRequestError):
-            logger.error("Stripe refused payment %s: %s", payment.pk, error)
+            logger.error("Stripe refused %s: %s", what, error)
             raise ChargeRefused(error.user_message or error.code) from error
         raise _unavailable(error) from error
-    return product.id, price.id, _session(session)
 
 
 def retrieve_session(session_id: str, *, with_refunds: bool = False) -> Session | None:

@@ -1,3 +1,4 @@
+from payments.models.catalog import StripePrice, StripeProduct
 from payments.models.coupons import Coupon
 from payments.models.inbox import IdempotencyRecord, WebhookEvent
 from payments.models.payments import Payment, PaymentQuerySet, item_field
@@ -12,6 +13,8 @@ __all__ = [
     "PaymentQuerySet",
     "Refund",
     "RefundRequest",
+    "StripePrice",
+    "StripeProduct",
     "WebhookEvent",
     "item_field",
 ]

@@ -80,8 +80,8 @@ def past_their_hold(now: datetime) -> Q:
 
 def go_with_the_item_unless_paid(collector: Any, field: Any, payments: Any, using: str) -> None:
     """For `on_delete`, of a course or a lesson. What has been paid keeps it from being deleted; what has never been
-    paid goes with it. A page at Stripe may be paid for as long as it is open: its payment stays, for nothing any more, until
-    the page is closed (see services.closing), so that money which still comes in can be given back."""
+    paid goes with it. A page at Stripe may be paid for as long as it is open: its payment stays, for nothing any more,
+    until the page is closed (see services.closing), so that money which still comes in can be given back."""
     paid = payments.exclude(status__in=Payment.UNPAID)
     if paid:
         raise models.ProtectedError("Somebody has paid for it.", set(paid))

@@ -8,7 +8,7 @@ from common.errors import RuleBroken
 from materials.models import Course, Enrollment, Lesson
 from payments import gateway
 from payments.models import Coupon, Dispute, Payment, item_field
-from payments.services import coupons, reasons, settling
+from payments.services import catalog, coupons, reasons, settling
 from payments.services.closing import close_payment, overtaken
 from users.models import User
 
@@ -134,7 +134,7 @@ def _open_session(payment: Payment) -> None:
     """Makes the payment's session at Stripe, or finds the one that was made before a crash, and notes it."""
     waiting = Payment.objects.filter(pk=payment.pk, status=Payment.Status.PENDING, stripe_session_id="")
     try:
-        product_id, price_id, session = gateway.create_session(payment)
+        product_id, price_id, session = catalog.open_session(payment)
     except gateway.ChargeRefused:
         # Asking again with the same keys is of no use: the next attempt is a payment of its own.
         waiting.update(status=Payment.Status.FAILED, updated_at=timezone.now())

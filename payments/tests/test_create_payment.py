@@ -7,7 +7,7 @@ import pytest
 from materials.models import Course, Enrollment
 from materials.tests.factories import CourseFactory, EnrollmentFactory, LessonAccessFactory
 from payments import gateway
-from payments.models import Payment, PaymentQuerySet
+from payments.models import Payment, PaymentQuerySet, StripePrice, StripeProduct
 from payments.services import buying
 from payments.tests.factories import PaymentFactory
 from payments.tests.helpers import (
@@ -84,7 +84,7 @@ def test_the_amount_at_stripe_is_in_minor_units(buyer, teacher, stripe, price, c
 def test_what_stripe_is_told(pending, student, stripe, settings):
     metadata = {"payment_id": str(pending.pk)}
     product, session = made(stripe, "product")[0], made(stripe, "checkout.session")[0]
-    assert (product["name"], product["metadata"]) == ("Python basics", metadata)
+    assert (product["name"], product["metadata"]) == ("Python basics", {"item_id": str(pending.paid_course_id)})
     assert (session["client_reference_id"], session["metadata"]) == (str(pending.pk), metadata)
     assert session["customer_email"] == student.email
     assert session["success_url"] == f"{settings.BASE_URL}/success/?session_id={{CHECKOUT_SESSION_ID}}"
@@ -532,7 +532,8 @@ def test_the_next_attempt_goes_on_with_the_same_payment(quick_timeout, buyer, co
     assert answer.json()["payment_url"] == made(stripe, "checkout.session")[0]["url"]
     assert [len(made(stripe, kind)) for kind in ("product", "price", "checkout.session")] == [1, 1, 1]
     keys = {request["idempotency_key"] for request in calls(stripe, "POST")}
-    assert keys == {f"payment-{payment.pk}-{name}" for name in ("product", "price", "session")}
+    product, price = StripeProduct.objects.get(), StripePrice.objects.get()
+    assert keys == {f"product-{product.pk}", f"price-{price.pk}", f"payment-{payment.pk}-{price.stripe_id}"}
 
 
 def test_nobody_listens(buyer, course, settings):
@@ -629,8 +630,8 @@ def test_closed_while_the_session_was_being_made(buyer, course, stripe, status):
     """Another tab chose cash meanwhile: the session must not stay open beside it."""
     real = gateway.create_session
 
-    def create(payment):
-        made_ = real(payment)
+    def create(payment, price_id):
+        made_ = real(payment, price_id)
         Payment.objects.filter(pk=payment.pk).update(status=status)
         return made_
 

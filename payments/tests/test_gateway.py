@@ -8,7 +8,8 @@ import pytest
 import stripe as sdk
 
 from payments import gateway
-from payments.models import Payment
+from payments.models import Payment, StripePrice, StripeProduct
+from payments.services import catalog
 from payments.tests.factories import PaymentFactory
 from payments.tests.helpers import browse, calls, control, failing_at, made, pay
 
@@ -21,7 +22,7 @@ def payment(student, course, stripe):
 
 
 def test_the_three_calls(payment, student, stripe):
-    gateway.create_session(payment)
+    catalog.open_session(payment)
 
     product, price = made(stripe, "product")[0], made(stripe, "price")[0]
     metadata = {"payment_id": str(payment.pk)}
@@ -29,7 +30,7 @@ def test_the_three_calls(payment, student, stripe):
     # The stand-in knows every parameter of Stripe's own, and refuses others: nothing here is unknown.
     assert {call["status"] for call in calls(stripe)} == {200}
     assert sent == {
-        "/v1/products": {"name": "Python basics", "metadata": metadata},
+        "/v1/products": {"name": "Python basics", "metadata": {"item_id": str(payment.paid_course_id)}},
         "/v1/prices": {"product": product["id"], "currency": "rub", "unit_amount": "100000"},
         "/v1/checkout/sessions": {
             "mode": "payment",
@@ -53,24 +54,24 @@ def test_an_unknown_parameter_would_be_noticed(payment, stripe):
 
 
 def test_every_post_has_its_key(payment, stripe):
-    gateway.create_session(payment)
+    catalog.open_session(payment)
 
     assert [call["idempotency_key"] for call in calls(stripe, "POST")] == [
-        f"payment-{payment.pk}-product",
-        f"payment-{payment.pk}-price",
-        f"payment-{payment.pk}-session",
+        f"product-{StripeProduct.objects.get().pk}",
+        f"price-{StripePrice.objects.get().pk}",
+        f"payment-{payment.pk}-{made(stripe, 'price')[0]['id']}",
     ]
 
 
 def test_the_same_session_however_often(payment, stripe):
-    first = gateway.create_session(payment)
+    first = catalog.open_session(payment)
 
-    assert gateway.create_session(payment) == first
+    assert catalog.open_session(payment) == first
     assert len(made(stripe, "checkout.session")) == 1
 
 
 def test_an_open_session(payment, stripe):
-    _product, _price, session = gateway.create_session(payment)
+    _product, _price, session = catalog.open_session(payment)
 
     assert session.url == f"{stripe.base}/c/pay/{session.id}"
     assert (session.status, session.payment_status, session.is_paid, session.has_failed) == (
@@ -84,7 +85,7 @@ def test_an_open_session(payment, stripe):
 
 
 def test_a_paid_session(payment, stripe):
-    session = gateway.create_session(payment)[2]
+    session = catalog.open_session(payment)[2]
     pay(session.url)
 
     paid = gateway.retrieve_session(session.id)
@@ -94,7 +95,7 @@ def test_a_paid_session(payment, stripe):
 
 
 def test_a_declined_card_is_no_failure_of_the_session(payment, stripe):
-    session = gateway.create_session(payment)[2]
+    session = catalog.open_session(payment)[2]
     pay(session.url, "4000000000000002")
 
     assert gateway.retrieve_session(session.id).has_failed is False
@@ -102,7 +103,7 @@ def test_a_declined_card_is_no_failure_of_the_session(payment, stripe):
 
 @pytest.mark.parametrize(("outcome", "is_paid", "has_failed"), [("succeeded", True, False), ("failed", False, True)])
 def test_delayed_money(payment, stripe, outcome, is_paid, has_failed):
-    session = gateway.create_session(payment)[2]
+    session = catalog.open_session(payment)[2]
     browse(session.url, {"payment_method": "delayed"})
     waiting = gateway.retrieve_session(session.id)
     control(stripe, "settle", session=session.id, outcome=outcome)
@@ -127,21 +128,21 @@ def test_everything_else_is_a_pause(stripe, status):
 
 
 def test_closing_a_session(payment, stripe):
-    session = gateway.create_session(payment)[2]
+    session = catalog.open_session(payment)[2]
 
     assert gateway.expire_session(session.id).status == "expired"
     assert made(stripe, "checkout.session")[0]["status"] == "expired"
 
 
 def test_closing_it_twice(payment, stripe):
-    session = gateway.create_session(payment)[2]
+    session = catalog.open_session(payment)[2]
     gateway.expire_session(session.id)
 
     assert gateway.expire_session(session.id).status == "expired"
 
 
 def test_a_paid_session_is_not_closed(payment, stripe):
-    session = gateway.create_session(payment)[2]
+    session = catalog.open_session(payment)[2]
     pay(session.url)
 
     assert gateway.expire_session(session.id).is_paid
@@ -152,7 +153,7 @@ def test_closing_what_is_not_there(stripe):
 
 
 def test_closing_while_stripe_is_away(payment, stripe):
-    session = gateway.create_session(payment)[2]
+    session = catalog.open_session(payment)[2]
     control(stripe, "fail", status=500)
 
     with pytest.raises(gateway.StripeUnavailable):
@@ -173,7 +174,7 @@ def test_failures_are_not_asked_again_by_themselves(payment, stripe):
     """A person waits for the answer, and may ask again."""
     control(stripe, "fail", status=500, count=10)
     with pytest.raises(gateway.StripeUnavailable):
-        gateway.create_session(payment)
+        catalog.open_session(payment)
 
     assert len(calls(stripe)) == 1
 
@@ -181,7 +182,7 @@ def test_failures_are_not_asked_again_by_themselves(payment, stripe):
 def test_a_key_that_is_in_flight_is_waited_for(payment, stripe):
     """Another request of the same payment is at work: its answer is ours, too."""
     with failing_at(stripe, "/v1/products", status=409, times=1):
-        session = gateway.create_session(payment)[2]
+        session = catalog.open_session(payment)[2]
 
     assert session.status == "open"
     assert [call["status"] for call in calls(stripe)] == [409, 200, 200, 200]
@@ -190,7 +191,7 @@ def test_a_key_that_is_in_flight_is_waited_for(payment, stripe):
 def test_a_key_that_stays_in_flight(payment, stripe):
     no_wait = mock.patch.object(sdk.HTTPClient, "_sleep_time_seconds", return_value=0)
     with failing_at(stripe, "/v1/products", status=409), no_wait, pytest.raises(gateway.StripeUnavailable):
-        gateway.create_session(payment)
+        catalog.open_session(payment)
 
     assert [call["status"] for call in calls(stripe)] == [409] * 5
 
@@ -199,7 +200,7 @@ def test_what_stripe_refuses(payment, stripe):
     control(stripe, "fail", status=400)
 
     with pytest.raises(gateway.ChargeRefused) as caught:
-        gateway.create_session(payment)
+        catalog.open_session(payment)
 
     assert caught.value.status_code == 400
     assert "The failure that was asked for." in str(caught.value.detail)
@@ -210,4 +211,4 @@ def test_the_least_amounts_are_stripes_to_judge(payment, stripe):
     payment.refresh_from_db()
 
     with pytest.raises(gateway.ChargeRefused, match="at least"):
-        gateway.create_session(payment)
+        catalog.open_session(payment)
