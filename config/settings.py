@@ -349,6 +349,8 @@ if not STRIPE_WEBHOOK_SECRETS:
     warn("STRIPE_WEBHOOK_SECRET is missing: Stripe's webhooks are answered with 503 until it is set")
 STRIPE_WEBHOOK_SECRET = STRIPE_WEBHOOK_SECRETS[0] if STRIPE_WEBHOOK_SECRETS else ""
 STRIPE_TIMEOUT_SECONDS = 10
+# Calls to Stripe at once in one process: fewer than it has threads, so that a Stripe that hangs leaves some for others.
+STRIPE_MAX_CALLS: int = read("STRIPE_MAX_CALLS", 4, positive)
 RECONCILE_AFTER_MINUTES: int = read("RECONCILE_AFTER_MINUTES", 10, positive)
 REFUND_WINDOW_DAYS: int = read("REFUND_WINDOW_DAYS", 14, positive)
 # Who sells, as receipts and credit notes name them.

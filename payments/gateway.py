@@ -3,6 +3,7 @@ transaction."""
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -329,7 +330,30 @@ def _client() -> stripe.StripeClient:
 
 class _HTTPClient(stripe.RequestsClient):
     """Retries only while another request with the same idempotency key is in flight (409). Anything else the caller may
-    try again, with the same keys, and a person waits for the answer."""
+    try again, with the same keys, and a person waits for the answer.
+
+    At most `STRIPE_MAX_CALLS` are under way at once: while Stripe hangs, each holds a thread of the server. The others
+    wait a moment for a place; once one has waited in vain, nobody waits for a while.
+    """
+
+    PLACE_WITHIN_SECONDS = 1.0
+    NO_WAITING_SECONDS = 5.0
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._places = threading.BoundedSemaphore(settings.STRIPE_MAX_CALLS)
+        self._full_until = 0.0
+
+    def request(self, *args: Any, **kwargs: Any) -> Any:
+        may_wait = time.monotonic() >= self._full_until
+        if not self._places.acquire(timeout=self.PLACE_WITHIN_SECONDS if may_wait else 0):
+            if may_wait:
+                self._full_until = time.monotonic() + self.NO_WAITING_SECONDS
+            raise stripe.APIConnectionError("Too many calls are under way.", should_retry=False)
+        try:
+            return super().request(*args, **kwargs)
+        finally:
+            self._places.release()
 
     def _should_retry(
         self, response: Any, api_connection_error: Any, num_retries: int, max_network_retries: int | None

@@ -19,6 +19,7 @@ os.environ |= {
     "FRONTEND_URL": "https://lyceum.test",
     "CELERY_BROKER_URL": "memory://",
     "STRIPE_WEBHOOK_SECRET": "whsec_tests",
+    "STRIPE_MAX_CALLS": "32",
     "LANGUAGE_CODE": "en",
     "TIME_ZONE": "Europe/Moscow",
     **{

@@ -45,6 +45,13 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         """Unpaid ones that are for nothing any more."""
         return self.filter(paid_course__isnull=True, paid_lesson__isnull=True, status__in=Payment.UNPAID)
 
+    def without_session(self, within: timedelta) -> "PaymentQuerySet":
+        """Unpaid card payments, opened so lately, whose session has not been noted."""
+        since = timezone.now() - within
+        return self.filter(
+            created_at__gte=since, stripe_session_id="", status__in=Payment.UNPAID, payment_method=Payment.Method.CARD
+        )
+
     def for_listing(self) -> "PaymentQuerySet":
         """With what a payment is shown with, and without the long texts of it."""
         shown = self.select_related("coupon", "user", "paid_course", "paid_lesson__course")

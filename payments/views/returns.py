@@ -1,5 +1,6 @@
 """The pages that Stripe sends the browser to."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpResponse
@@ -26,7 +27,10 @@ from payments.models import Payment
 from payments.serializers import CanceledCheckoutSerializer, PaymentStatusSerializer
 from payments.services import settling
 from payments.services.telling import page_of
+from payments.throttles import AllUnknownSessionsThrottle, UnknownSessionThrottle
 
+# So long after its payment was opened a session can be paid, and news of it can be missing.
+NOTED_WITHIN = timedelta(days=1)
 # What the page that buyers return to says of each status; of the others, that the payment is closed.
 PAGE_STATES = {
     Payment.Status.PENDING: "pending",
@@ -101,10 +105,20 @@ class ReturnView(APIView):
         session_id = request.query_params.get("session_id", "")
         if not session_id:
             raise invalid("session_id", "required", _("The session's id is missing."))
-        payment = settling.settle_session(session_id)
+        payment = settling.settle_session(session_id) if self._may_ask_about(session_id) else None
         if payment is None:
             raise NotFound
         return payment
+
+    def _may_ask_about(self, session_id: str) -> bool:
+        """Anybody may send any id: of those that are not noted Stripe is asked a few times a minute, and only while a
+        payment lacks its session's id, as it does if we died before noting it."""
+        if Payment.objects.filter(stripe_session_id=session_id).exists():
+            return True
+        if not gateway.SESSION_ID.fullmatch(session_id) or not Payment.objects.without_session(NOTED_WITHIN).exists():
+            return False
+        throttles = (UnknownSessionThrottle(), AllUnknownSessionsThrottle())
+        return all(throttle.allow_request(self.request, self) for throttle in throttles)
 
 
 @described("Return from Stripe without having paid", CANCELED, needs_session=False)

@@ -1,0 +1,26 @@
+"""How often something is asked of Stripe for callers that nobody knows."""
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+
+from common.addresses import client_address
+
+
+class UnknownSessionThrottle(SimpleRateThrottle):
+    """Sessions that are not noted here, by the caller's address."""
+
+    rate = "5/min"
+
+    def get_cache_key(self, request: Request, view: Any) -> str:
+        return f"unknown-session:{client_address(request)}"
+
+
+class AllUnknownSessionsThrottle(UnknownSessionThrottle):
+    """The same, of all callers together."""
+
+    rate = "20/min"
+
+    def get_cache_key(self, request: Request, view: Any) -> str:
+        return "unknown-session:all"
