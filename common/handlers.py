@@ -36,6 +36,10 @@ MAX_ERRORS = 100
 MAX_DETAIL = 1000
 
 
+# Two transactions waited for each other, and PostgreSQL has ended this one: nothing of it is done.
+DEADLOCK = "40P01"
+
+
 def known_problem(error: Exception) -> exceptions.APIException:
     """What the API would answer, for pages that are none of the API's."""
     context: Any = {}
@@ -62,6 +66,9 @@ class ExceptionHandler(BaseExceptionHandler):
         if isinstance(exc, IntegrityError):
             # Two requests raced past the validators; the database let one through. (A constraint that no validator
             # mirrors would show here too, which is why it is logged.)
+            logger.warning("Answered with a conflict: %s", exc)
+            return RuleBroken("conflict", _("Somebody else has just changed the same thing. Try again."))
+        if isinstance(exc, OperationalError) and getattr(exc.__cause__, "pgcode", None) == DEADLOCK:
             logger.warning("Answered with a conflict: %s", exc)
             return RuleBroken("conflict", _("Somebody else has just changed the same thing. Try again."))
         if isinstance(exc, OperationalError | InterfaceError):

@@ -162,6 +162,11 @@ PROBLEMS: dict[str, Problem] = {
         _("This address does not know the method of the request."),
         _("Correct the request: this is a fault of the program that sent it."),
     ),
+    "nothing_to_pay_for": Problem(
+        (409,),
+        _("The reason for this payment has ended: it is free by now, not for sale any more, or its buyer has left."),
+        _("Give the money back."),
+    ),
     "already_owned": Problem((409,), _("You own this already."), _("Open the course.")),
     "own_course": Problem(
         (409,), _("This is your own course: all of it is open to you."), _("There is nothing to buy or to enroll in.")

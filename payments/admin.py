@@ -27,7 +27,6 @@ from payments.models import (
     StripeProduct,
     WebhookEvent,
 )
-from payments.models.coupons import read_code
 from payments.papers import Paper
 from payments.services import books, coupons, settling, webhooks
 
@@ -204,13 +203,9 @@ class WebhookEventAdmin(ReadOnlyAdmin):
         self.message_user(request, ngettext("%(n)s event processed", "%(n)s events processed", done) % {"n": done})
 
 
-class CodeField(forms.CharField):
-    def to_python(self, value: Any) -> str:
-        return read_code(super().to_python(value))
-
-
 class CouponForm(forms.ModelForm):
-    code = CodeField(label=_("code"), max_length=40, help_text=Coupon._meta.get_field("code").help_text)
+    # Longer than a code is: what it is in its one form decides.
+    code = forms.CharField(label=_("code"), max_length=160, help_text=Coupon._meta.get_field("code").help_text)
 
     class Meta:
         model = Coupon

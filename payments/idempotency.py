@@ -27,7 +27,10 @@ from payments.models import IdempotencyRecord
 from users.models import User
 
 LONGEST_KEY = 255
-LONGEST_ANSWER = 16 * 1024  # a refusal may repeat what it refuses
+# In bytes. A refusal may repeat what it refuses: a long one is not kept, and the same request is refused anew.
+LONGEST_ANSWER, LONGEST_REFUSAL = 16 * 1024, 1024
+# Of each person the latest; the rest is forgotten before its day is over.
+KEPT_PER_PERSON = 500
 # Refusals of the moment, as a 5xx is: the same request may well be answered otherwise.
 TRY_AGAIN = frozenset({"conflict", "payment_processing", "refund_in_progress"})
 
@@ -112,7 +115,8 @@ def _mine(record: IdempotencyRecord) -> QuerySet[IdempotencyRecord]:
 
 def _keep(record: IdempotencyRecord, response: Response) -> None:
     body = JSONRenderer().render(response.data)
-    if response.status_code >= 500 or response.data.get("code") in TRY_AGAIN or len(body) > LONGEST_ANSWER:
+    longest = LONGEST_REFUSAL if response.status_code >= 400 else LONGEST_ANSWER
+    if response.status_code >= 500 or response.data.get("code") in TRY_AGAIN or len(body) > longest:
         _mine(record).delete()
         return
     _mine(record).update(
@@ -120,6 +124,10 @@ def _keep(record: IdempotencyRecord, response: Response) -> None:
         response=body.decode(),
         updated_at=timezone.now(),
     )
+    answered = IdempotencyRecord.objects.filter(user=record.user_id, status_code__isnull=False)
+    surplus = answered.order_by("-created_at", "-pk").values_list("pk", flat=True)[KEPT_PER_PERSON:]
+    if surplus:
+        answered.filter(pk__in=list(surplus)).delete()
 
 
 def _replay(status_code: int, body: str) -> Response:

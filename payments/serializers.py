@@ -11,9 +11,10 @@ from rest_framework.validators import UniqueValidator
 
 from common import serializers
 from common.fields import EndDateTimeField, StartDateTimeField
+from common.writing import SavesWhatWasSent
 from materials.models import Course, Lesson
 from payments.models import Coupon, Payment, Refund, RefundRequest
-from payments.models.coupons import read_code
+from payments.models.coupons import LONGEST_CODE, read_code
 from payments.services import coupons
 from users.models import User
 from users.services import email_of
@@ -145,7 +146,9 @@ class PaymentCreateSerializer(serializers.Serializer):
     paid_course = serializers.PrimaryKeyRelatedField(queryset=Course.objects.all(), required=False, allow_null=True)
     paid_lesson = serializers.PrimaryKeyRelatedField(queryset=Lesson.objects.all(), required=False, allow_null=True)
     payment_method = MethodField(required=False, default=Payment.Method.CARD)
-    coupon = serializers.CharField(required=False, allow_blank=True, allow_null=True, default=None)
+    coupon = serializers.CharField(
+        required=False, allow_blank=True, allow_null=True, default=None, max_length=4 * LONGEST_CODE
+    )
 
     def get_fields(self) -> dict[str, serializers.Field]:
         fields = super().get_fields()
@@ -237,10 +240,10 @@ class RefundCreateSerializer(serializers.Serializer):
 
 
 class CodeField(serializers.CharField):
-    """A coupon's code, in upper case whatever is sent."""
+    """A coupon's code in its one form, whatever is sent."""
 
-    def to_internal_value(self, data: Any) -> str:
-        return read_code(super().to_internal_value(data))
+    def _read(self, text: str) -> str:
+        return read_code(super()._read(text))
 
 
 class CourseIdsField(serializers.ListField):
@@ -281,7 +284,7 @@ class CourseIdsField(serializers.ListField):
         ),
     ]
 )
-class CouponSerializer(serializers.ModelSerializer):
+class CouponSerializer(SavesWhatWasSent, serializers.ModelSerializer):
     """A coupon: exactly one of `percent` and `amount`. No `courses` means all; `is_limited` says that it had some, even
     when the last of them has been deleted. `uses` counts payments that are open or have been paid."""
 
@@ -325,6 +328,13 @@ class CouponSerializer(serializers.ModelSerializer):
         if "courses" in attrs:
             attrs["is_limited"] = bool(attrs["courses"])
         return {**attrs, "currency": candidate.currency}
+
+    def update(self, instance: Coupon, validated_data: dict[str, Any]) -> Coupon:
+        courses = validated_data.pop("courses", None)
+        coupon = super().update(instance, validated_data)
+        if courses is not None:
+            coupon.courses.set(courses)
+        return coupon
 
 
 @extend_schema_field({"type": "string", "pattern": r"^\d{4}-\d{2}$"})

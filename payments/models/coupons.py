@@ -1,5 +1,7 @@
+import unicodedata
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -10,21 +12,46 @@ from django.utils.translation import gettext_lazy as _
 
 from common.models import EditableRow
 from common.money import to_minor_units
+from common.text import plain
 from materials.models import Course
+
+LONGEST_CODE = 40
 
 
 def read_code(text: str) -> str:
-    """A code as it is kept. What is beyond ASCII stays as it is: it is no code, and must not become one (ß → SS)."""
-    text = text.strip()
-    return text.upper() if text.isascii() else text
+    """A code as it is kept, however it was typed or pasted: full-width letters as plain ones, any dash as a hyphen,
+    nothing invisible, no spaces around it, upper case. What is beyond ASCII then is no code, and must not become one
+    (ß → SS)."""
+    if len(text) > 4 * LONGEST_CODE:
+        return text  # no code
+    shown = (letter for letter in plain(text) if unicodedata.category(letter) != "Cf")
+    code = "".join("-" if unicodedata.category(letter) == "Pd" or letter == "−" else letter for letter in shown)
+    code = code.strip()
+    return code.upper() if code.isascii() else code
+
+
+class CodeField(models.CharField):
+    """A coupon's code in its one form, wherever it comes from: forms, fixtures, comparisons."""
+
+    def to_python(self, value: Any) -> Any:
+        value = super().to_python(value)
+        return read_code(value) if isinstance(value, str) else value
+
+    def get_prep_value(self, value: Any) -> Any:
+        return self.to_python(super().get_prep_value(value))
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        code = self.to_python(super().pre_save(model_instance, add))
+        setattr(model_instance, self.attname, code)
+        return code
 
 
 class Coupon(EditableRow):
     """A discount for whoever knows its code: a share of the price, or an amount in one currency."""
 
-    code = models.CharField(
+    code = CodeField(
         _("code"),
-        max_length=40,
+        max_length=LONGEST_CODE,
         unique=True,
         help_text=_("Kept in upper case; read in any case."),
         validators=[

@@ -82,7 +82,7 @@ class IdempotencyRecord(EditableRow):
         verbose_name = _("idempotency record")
         verbose_name_plural = _("idempotency records")
         constraints = [models.UniqueConstraint(fields=["user", "key"], name="payments_idempotency_once")]
-        indexes = [models.Index(fields=["created_at"])]
+        indexes = [models.Index(fields=["created_at"]), models.Index(fields=["user", "-created_at"])]
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.key}"

@@ -165,7 +165,8 @@ def confirm_payment(*, payment: Payment, reference: str, admin: User) -> Payment
         if not payment.is_unpaid or payment.status == Payment.Status.FAILED:
             raise RuleBroken("not_pending", _("This payment does not await money."))
         if ended := reasons.why_ended(payment):
-            raise RuleBroken(ended, reasons.TEXTS[ended])
+            owned = ended == Payment.Ended.ALREADY_OWNED
+            raise RuleBroken("already_owned" if owned else "nothing_to_pay_for", reasons.TEXTS[ended])
         payment.reference, payment.confirmed_by = reference, admin
         settling.mark_paid(payment, siblings)
     return payment

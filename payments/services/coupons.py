@@ -17,7 +17,6 @@ from common.errors import invalid
 from common.money import format_money, minimum_charge, round_half_up
 from materials.models import Course, Lesson
 from payments.models import Coupon, Payment
-from payments.models.coupons import read_code
 from users.models import User
 
 HUNDRED = Decimal(100)
@@ -35,8 +34,8 @@ class Quote(NamedTuple):
 
 
 def find_coupon(text: str) -> Coupon:
-    """The coupon of a code in any case. Raises ValidationError (400) for an unknown one."""
-    coupon = Coupon.objects.filter(code=read_code(text)).first()
+    """The coupon of a code, however it was typed. Raises ValidationError (400) for an unknown one."""
+    coupon = Coupon.objects.filter(code="".join(text.split())).first()  # no code has spaces in it
     if coupon is None:
         raise _refused("unknown_coupon", _("There is no such coupon."))
     return coupon

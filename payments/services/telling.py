@@ -45,22 +45,16 @@ def _why_refunded(refund: Refund) -> str:
         case "":
             return _("We are giving %(amount)s back for “%(title)s”.")
         case ended.ALREADY_OWNED | ended.OWN_COURSE:
-            return _(
-                "“%(title)s” was open to you already when your payment came in: we are giving %(amount)s "
-                "back."
-            )
+            return _("“%(title)s” was open to you already when your payment came in: we are giving %(amount)s back.")
         case ended.FREE:
             return _("“%(title)s” is not sold any more: we are giving %(amount)s back.")
         case ended.BUYER_GONE:
             return _(
-                "Your account was not active when your payment for “%(title)s” came in: we are giving %(amount)s "
-                "back."
+                "Your account was not active when your payment for “%(title)s” came in: we are giving %(amount)s back."
             )
         case ended.LEFT:
             return _("You had left “%(title)s” when your payment came in: we are giving %(amount)s back.")
-    return _(
-        "“%(title)s” was not for sale any more when your payment came in: we are giving %(amount)s back."
-    )
+    return _("“%(title)s” was not for sale any more when your payment came in: we are giving %(amount)s back.")
 
 
 def tell_buyer_of_failed_refund(refund: Refund) -> None:

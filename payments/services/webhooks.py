@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import DataError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from payments import gateway
@@ -35,9 +36,13 @@ INTENT_EVENTS = frozenset(
         "refund.failed",
     }
 )
+LONGEST_ID = WebhookEvent._meta.get_field("stripe_event_id").max_length or 0
+LONGEST_TYPE = WebhookEvent._meta.get_field("type").max_length or 0
 # For so long Stripe tries to deliver an event; what it did not deliver by then is asked for.
 MISSED_WITHIN = timedelta(days=3)
 KEPT = timedelta(days=30)
+# What nobody has been able to process in that time is of no use any more: Stripe itself keeps events for a month.
+UNPROCESSED_KEPT = timedelta(days=90)
 
 
 def process_event(event: WebhookEvent) -> None:
@@ -109,6 +114,9 @@ def take_event(payload: dict[str, Any]) -> WebhookEvent:
     """Keeps the event under its id, with what is used of it; one that has come before is the row that stands."""
     about = (payload.get("data") or {}).get("object") if isinstance(payload.get("data"), dict) else None
     used = _texts(about, "id", "object", "payment_intent") if isinstance(about, dict) else None
+    for name, longest in (("id", LONGEST_ID), ("type", LONGEST_TYPE)):
+        if len(payload[name]) > longest:
+            raise ValueError(f"The event's {name} is too long")
     payload = {"id": payload["id"], "type": payload["type"], "data": {"object": used}}
     with transaction.atomic():
         return WebhookEvent.objects.get_or_create(
@@ -117,12 +125,14 @@ def take_event(payload: dict[str, Any]) -> WebhookEvent:
 
 
 def _texts(about: dict[str, Any], *names: str) -> dict[str, str]:
-    return {name: about[name] for name in names if isinstance(about.get(name), str)}
+    return {name: about[name][:LONGEST_ID] for name in names if isinstance(about.get(name), str)}
 
 
 def forget() -> int:
-    """Deletes events that were done a month ago; says how many."""
-    return WebhookEvent.objects.filter(processed_at__lt=timezone.now() - KEPT).delete()[0]
+    """Deletes events that were done a month ago, or could not be done in three; says how many."""
+    now = timezone.now()
+    useless = Q(processed_at__lt=now - KEPT) | Q(processed_at__isnull=True, received_at__lt=now - UNPROCESSED_KEPT)
+    return WebhookEvent.objects.filter(useless).delete()[0]
 
 
 def _note_failure(event: WebhookEvent, error: Exception) -> None:

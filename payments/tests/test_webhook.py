@@ -524,3 +524,29 @@ def test_stripe_delivers(live_server, sign_in_as, student, course, settings):
         wait_until(lambda: all(d["state"] == "delivered" for d in stripe.store.webhooks.snapshot()["deliveries"]), 10)
     gateway._client.cache_clear()
     assert traces(student, course) == BOUGHT
+
+
+@pytest.mark.parametrize("name", ["id", "type"])
+def test_an_event_of_endless_names_is_none(db, name):
+    answer = post_webhook({**event("cs_test_x"), name: "e" * 300})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_event")
+    assert not WebhookEvent.objects.exists()
+
+
+def test_of_an_event_little_is_kept(stripe):
+    about = {"id": "cs_test_x" + "x" * 10_000, "object": "checkout.session", "metadata": {"a": "b" * 100_000}}
+
+    assert post_webhook({**event(""), "data": {"object": about}, "more": "c" * 100_000}).status_code == 200
+
+    assert len(str(WebhookEvent.objects.get().payload)) < 600
+
+
+@pytest.mark.parametrize(("days", "left"), [(89, 1), (91, 0)])
+def test_what_nobody_could_process_is_forgotten_at_last(db, days, left):
+    received = timezone.now() - timedelta(days=days)
+    WebhookEvent.objects.create(stripe_event_id="evt_1", type="x", payload={}, received_at=received, attempts=100)
+
+    tasks.forget_old_records()
+
+    assert WebhookEvent.objects.count() == left

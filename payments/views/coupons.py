@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import viewsets
-from rest_framework.generics import get_object_or_404
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from common.ids import UUID_PATTERN
 from common.schema import problems
 from common.serializers import Serializer
+from common.writing import LockedWrites
 from materials.models import Course
 from payments.filters import CouponFilter
 from payments.models import Coupon
@@ -25,8 +26,8 @@ from users.permissions import IsAdmin
 
 COUPON_CODES = (
     "on `coupon`, in `errors`: `unknown_coupon`, `coupon_not_valid_now`, `coupon_not_for_this`, "
-    "`coupon_other_currency`, `coupon_used_by_you`, `coupon_used_up`, or `below_minimum`, if less would remain than "
-    "can be charged"
+    "`coupon_other_currency`, `coupon_used_by_you`, `coupon_on_hold` (two unpaid orders have it), `coupon_used_up`, or "
+    "`below_minimum`, if less would remain than can be charged"
 )
 
 
@@ -79,7 +80,7 @@ class PreviewView(SlowsDownGuessing, APIView):
         responses={204: None, **problems(_409="in_use: Payments were opened with it; let it end instead.")},
     ),
 )
-class CouponViewSet(viewsets.ModelViewSet):
+class CouponViewSet(LockedWrites, viewsets.ModelViewSet):
     """Coupons, for admins."""
 
     queryset = Coupon.objects.all()
@@ -98,8 +99,6 @@ class CouponViewSet(viewsets.ModelViewSet):
     def perform_create(self, serializer: Serializer) -> None:
         serializer.save()
 
-    @transaction.atomic
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        # Two changes at once, each of them valid alone, must not make a coupon that is not.
-        get_object_or_404(Coupon.objects.select_for_update(), pk=self.kwargs["pk"])
-        return super().update(request, *args, **kwargs)
+    def get_serializer_context(self) -> dict[str, Any]:
+        """A coupon begins and ends for everybody at once: a bare date is a day of the server's zone."""
+        return {**super().get_serializer_context(), "time_zone": settings.TIME_ZONE}

@@ -117,7 +117,8 @@ class PaymentViewSet(SlowsDownGuessing, mixins.ListModelMixin, mixins.RetrieveMo
             200: PaymentDetailSerializer,
             **problems(
                 _409="not_pending: It does not await money; `paid_by_card`: Stripe confirms it; `already_owned`: "
-                "another payment has opened it; `idempotency_key_in_use`: the same request is being answered.",
+                "it is open to the buyer; `nothing_to_pay_for`: its reason has ended; `idempotency_key_in_use`: the "
+                "same request is being answered.",
                 _422=idempotency.PROBLEMS["_422"],
             ),
         },
