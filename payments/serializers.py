@@ -36,8 +36,12 @@ class PaymentSerializer(serializers.ModelSerializer):
 
     user_name = serializers.CharField(source="user.full_name", read_only=True)
     user_email = serializers.SerializerMethodField(help_text="Null for those who have left.")
-    course = serializers.UUIDField(source="course_of.pk", read_only=True, help_text="Of a lesson, the course it is in.")
-    course_title = serializers.CharField(source="course_of.title", read_only=True, help_text="As it is now.")
+    course = serializers.UUIDField(
+        source="course_of.pk", read_only=True, allow_null=True, help_text="Of a lesson, the course it is in."
+    )
+    course_title = serializers.CharField(
+        source="course_of.title", read_only=True, allow_null=True, help_text="As it is now."
+    )
     payment_url = serializers.CharField(read_only=True, allow_null=True)
     coupon = serializers.SlugRelatedField("code", read_only=True, allow_null=True)
 
@@ -87,7 +91,7 @@ class LatestPaymentsField(serializers.Field):
         super().__init__(source="*", read_only=True)
 
     def to_representation(self, user: User) -> Any:
-        latest = Payment.objects.filter(user=user).for_listing().order_by("-payment_date", "-id")
+        latest = Payment.objects.of(user).for_listing().order_by("-payment_date", "-id")
         return PaymentSerializer(latest[:LATEST_PAYMENTS], many=True, context=self.context).data
 
 

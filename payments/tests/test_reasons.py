@@ -299,3 +299,19 @@ def test_deleting_a_lesson_leaves_other_payments_alone(opened, stripe, lesson_fo
     tasks.close_stale_payments()
 
     assert Payment.objects.get(pk=payment.pk).status == "pending"
+
+
+def test_payments_of_something_deleted_keep_their_shape(opened, stripe, boss):
+    """For nothing any more, they are shown where they are in the books."""
+    payment = opened("course")
+    pay(payment.payment_url)
+    delete(course_of(payment))
+    by_webhook(stripe)
+
+    for client in (sign_in(payment.user), boss):
+        told = client.get(f"{URL}{payment.pk}/").json()
+        assert (told["status"], told["paid_course"], told["course"], told["course_title"]) == (
+            "refunded", None, None, None,
+        )  # fmt: skip
+        assert client.get(f"{URL}{payment.pk}/receipt/").status_code == 200
+    assert boss.get(f"{URL}export/").status_code == boss.get(f"{URL}sales/").status_code == 200
