@@ -183,7 +183,7 @@ def page_of(payment: Payment) -> str:
     """Where what was bought is found; once it has been deleted, the front page."""
     if payment.paid_lesson is not None:
         return frontend.lesson(payment.paid_lesson.course_id, payment.paid_lesson_id)
-    return frontend.course(payment.paid_course_id) if payment.paid_course_id else settings.FRONTEND_URL
+    return frontend.course(payment.paid_course_id) if payment.paid_course_id else frontend.home()
 
 
 def _tell_admins(payment: Payment, text: Text, dedup_key: str, page: str = "", **values: Any) -> None:
