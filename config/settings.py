@@ -89,6 +89,7 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL] if BASE_URL.startswith("https://") else []
 
 INSTALLED_APPS = [
     "common.apps.SiteConfig",
+    "users",  # before Django's own: of two commands of one name, that of the earlier app counts
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -103,7 +104,6 @@ INSTALLED_APPS = [
     "drf_standardized_errors",
     "rest_framework",
     "common",
-    "users",
     "materials",
     "payments",
     "assignments",

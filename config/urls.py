@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 from common import views
 from config import compat_urls, pages
 from payments.views import CancelView, ReturnView
-from users.admin import log_in
+from users.admin import change_own_password, log_in
 
 api = [
     path("", include("users.urls")),
@@ -30,6 +30,7 @@ urlpatterns = [
     # The `type` of a problem has no slash at its end.
     re_path(r"^problems/(?P<code>[a-z_]+)/?$", views.ProblemView.as_view(), name="problem"),
     path("admin/login/", log_in),
+    path("admin/password_change/", change_own_password),
     path("admin/", admin.site.urls),
     path("healthz/", views.alive, name="alive"),
     path("readyz/", views.ReadyView.as_view(), name="ready"),

@@ -3,10 +3,13 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.admin.forms import AdminPasswordChangeForm as PasswordChangeForm
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.views import PasswordChangeView
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from rest_framework.exceptions import Throttled
@@ -43,6 +46,32 @@ def log_in(request: HttpRequest) -> HttpResponse:
     return response
 
 
+class _KeepsPassword:
+    """A form that sets a password as the API does, with the same consequences. Of the row, nothing else is written."""
+
+    def set_password_and_save(self, user: User, *args: Any, commit: bool = True, **kwargs: Any) -> User:
+        super().set_password_and_save(user, *args, commit=False, **kwargs)  # type: ignore[misc] # Django's
+        user.save(update_fields=["password", "updated_at"])
+        account.follow_new_password(user)
+        return user
+
+
+class PasswordForm(_KeepsPassword, AdminPasswordChangeForm): ...
+
+
+class OwnPasswordForm(_KeepsPassword, PasswordChangeForm): ...
+
+
+def change_own_password(request: HttpRequest) -> HttpResponseBase:
+    """The admin's own page to change one's password."""
+    view = PasswordChangeView.as_view(
+        form_class=OwnPasswordForm,
+        success_url=reverse("admin:password_change_done"),
+        extra_context=admin.site.each_context(request),
+    )
+    return admin.site.admin_view(view)(request)
+
+
 class UserCreationForm(AdminUserCreationForm):
     class Meta:
         model = User
@@ -65,6 +94,7 @@ class UserAdmin(BaseUserAdmin):
 
     form = UserForm
     add_form = UserCreationForm
+    change_password_form = PasswordForm
     list_display = ("email", "full_name", "role", "is_active", "city", "last_login", "date_joined")
     list_filter = ("role", "is_active", "groups", "language")
     search_fields = ("email", "username", "first_name", "last_name")
@@ -111,16 +141,8 @@ class UserAdmin(BaseUserAdmin):
         if change and {"email", "is_active", "password", "role"} & set(form.changed_data):
             # What opens the account, or what a token may do, has changed: everyone signs in anew.
             tokens.revoke_all(obj)
-        if has_moved:
+        if has_moved or not change:
             account.send_verification(obj)
-
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
-        response = super().user_change_password(request, id, form_url)
-        if request.method == "POST" and response.status_code == 302:
-            users = User.objects.filter(pk=id)
-            users.update(pending_email="")  # as when they set one themselves (users.account)
-            tokens.revoke_all(users.get())
-        return response
 
     @admin.action(description=_("Put to sleep"), permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:

@@ -4,11 +4,13 @@ Keys are made as the letter is sent, and stored nowhere: whoever reads the table
 admin, finds none. They expire, and die when what they were made for has changed.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.core import signing
+from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
@@ -18,6 +20,8 @@ from users.models import Notification, User
 from users.tokens import claimed_id
 
 SALT = "users.email"
+SIGN_INS_SALT = "users.sign_ins"
+SIGN_INS_LIFETIME = timedelta(days=30)
 
 
 def link_of(notification: Notification) -> str:
@@ -28,6 +32,8 @@ def link_of(notification: Notification) -> str:
         return frontend.password_reset(uid, default_token_generator.make_token(user))
     if notification.kind == Notification.EMAIL_VERIFICATION:
         return frontend.email_verification(email_key(user, notification.email_to or user.email))
+    if not notification.url and notification.kind in Notification.TELL_OF_SIGN_INS:
+        return f"{settings.BASE_URL}{reverse('sign-ins-by-letter', args=[sign_ins_key(user)])}"
     return notification.url
 
 
@@ -56,6 +62,20 @@ def what_is_verified(key: str) -> tuple[User, str] | None:
     if user is None or claims["email"] not in {user.email, user.pending_email} - {""}:
         return None
     return (user, claims["email"]) if constant_time_compare(claims["state"], _state(user)) else None
+
+
+def sign_ins_key(user: User) -> str:
+    """Says that whoever has it reads the letters to the user's present address."""
+    return signing.dumps({"user": str(user.pk), "email": user.email}, salt=SIGN_INS_SALT)
+
+
+def whose_sign_ins(key: str) -> User | None:
+    """Whose ways to sign in a letter shows, and unlinks."""
+    try:
+        claims: Any = signing.loads(key, salt=SIGN_INS_SALT, max_age=SIGN_INS_LIFETIME)
+    except signing.BadSignature:
+        return None
+    return User.objects.filter(pk=claims["user"], email=claims["email"], is_active=True).first()
 
 
 def _state(user: User) -> str:

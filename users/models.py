@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce, Greatest, Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from common.email_addresses import AddressField, key_of_address, normal_address
@@ -246,7 +247,7 @@ class User(AbstractBaseUser, PermissionsMixin, EditableRow):
         self.deactivated_at = timezone.now()
         self.deactivation_reason = reason
         self.save(update_fields=["is_active", "deactivated_at", "deactivation_reason", "updated_at"])
-        self.refuse_access_tokens()
+        self.end_every_session()
 
     def activate(self) -> None:
         self.is_active = True
@@ -254,10 +255,19 @@ class User(AbstractBaseUser, PermissionsMixin, EditableRow):
         self.deactivation_reason = ""
         self.save(update_fields=["is_active", "deactivated_at", "deactivation_reason", "updated_at"])
 
-    def refuse_access_tokens(self) -> None:
-        """All that have been issued so far. Counted by the database: two at once must not end at one number."""
+    def end_every_session(self) -> None:
+        """Refuses every token and every session of the admin pages that has begun so far, and forgets from where the
+        user has logged in. Counted by the database: two at once must not end at one number."""
         User.objects.filter(pk=self.pk).update(token_version=F("token_version") + 1, updated_at=timezone.now())
+        TokenFamily.objects.filter(user=self).delete()
+        KnownAddress.objects.filter(user=self).delete()
         self.refresh_from_db(fields=["token_version", "updated_at"])
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Django's: a session of its own, such as those of the admin pages, is alive while this is what it was."""
+        of_password: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc] # the stubs leave it out
+        known = f"{of_password}:{self.token_version}"
+        return salted_hmac("users.session", known, secret=secret, algorithm="sha256").hexdigest()
 
 
 class TokenFamily(Row):
@@ -372,7 +382,14 @@ class Notification(Row):
     EMAIL_VERIFICATION = "email_verification"
     EMAIL_CHANGED = "email_changed"
     SIGN_IN_ADDED = "sign_in_added"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind
+    SIGNED_OUT = "signed_out"
     DIGEST = "digest"
+
+    # Of these, letters without a link of their own lead to a page where providers' accounts are unlinked.
+    TELL_OF_SIGN_INS = (SIGN_IN_ADDED, PASSWORD_CHANGED, SIGNED_OUT)
+
+    LIMITED = frozenset(Kind.values) - {Kind.ACCOUNT_DEACTIVATED.value}
 
     RETRY_AFTER = timedelta(minutes=2)
     MAX_ATTEMPTS = 10
@@ -414,6 +431,7 @@ class Notification(Row):
                 fields=["recipient"], condition=Q(is_read=False, in_app=True), name="users_notification_unread"
             ),
             models.Index(fields=["recipient"], condition=Q(email_status="digest"), name="users_notification_digest"),
+            models.Index(Lower("email_to"), condition=~Q(email_to=""), name="users_notification_email_to"),
             # In the order in which they are sent: a chunk is cut off without sorting all that wait.
             models.Index(fields=["created_at"], condition=Q(email_status="pending"), name="users_notification_to_send"),
         ]
@@ -433,10 +451,14 @@ class Notification(Row):
 
     @property
     def must_be_sent(self) -> bool:
-        """Whatever its recipient prefers. Such a letter has no link to unsubscribe."""
-        if self.kind == Notification.DIGEST:
-            return False
-        return self.is_letter_only or self.kind == Notification.Kind.ACCOUNT_DEACTIVATED
+        """About the account itself: whatever its recipient prefers, and to an address that is not verified, too. Such a
+        letter has no link to unsubscribe."""
+        return self.kind != Notification.DIGEST and not self.is_limited
+
+    @property
+    def is_limited(self) -> bool:
+        """Of a kind of which few letters an hour go to one person."""
+        return self.kind in Notification.LIMITED
 
 
 class EmailLeaseQuerySet(models.QuerySet["EmailLease"]):

@@ -4,26 +4,16 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from common import frontend
 from common.errors import invalid
 from common.registry import anonymisers
+from users import account_letters
 from users.account import send_verification
-from users.models import (
-    INACTIVITY,
-    KnownAddress,
-    Notification,
-    NotificationPreference,
-    SocialAccount,
-    TokenFamily,
-    User,
-)
+from users.models import INACTIVITY, Notification, NotificationPreference, SocialAccount, User
 from users.notifications import notify
 
 DELETED = "deleted"  # the reason of deactivation of people who left
@@ -70,10 +60,8 @@ def anonymise_user(user: User) -> None:
     user.set_unusable_password()
     user.groups.clear()
     user.user_permissions.clear()
-    TokenFamily.objects.filter(user=user).delete()
     Notification.objects.filter(recipient=user).delete()
     NotificationPreference.objects.filter(user=user).delete()
-    KnownAddress.objects.filter(user=user).delete()
     user.save()
     # The row is locked from here on: nothing that is being linked at this moment (users.social) stays behind.
     SocialAccount.objects.filter(user=user).delete()
@@ -112,31 +100,12 @@ def _deactivate_batch(before: datetime) -> int:
                 recipient=user,
                 kind=Notification.Kind.ACCOUNT_DEACTIVATED,
                 dedup_key=f"account_deactivated:{now:%Y-%m-%d}",
-                **_deactivation_letter(user),
+                **account_letters.deactivated(user),
             )
             for user in users
         ]
     )
     return len(users)
-
-
-def _deactivation_letter(user: User) -> dict[str, str]:
-    with translation.override(user.language):
-        return {
-            "subject": _("Your account has been deactivated"),
-            "message": ngettext(
-                "Hello%(name)s!\n\nYou have not visited us for %(days)s day, so we put your account to sleep. "
-                "Your courses and payments are kept.\n\nTo wake it up, set a new password:",
-                "Hello%(name)s!\n\nYou have not visited us for %(days)s days, so we put your account to sleep. "
-                "Your courses and payments are kept.\n\nTo wake it up, set a new password:",
-                settings.INACTIVITY_DAYS,
-            )
-            % {
-                "name": f", {user.first_name}" if user.first_name else "",
-                "days": settings.INACTIVITY_DAYS,
-            },
-            "url": frontend.password_reset(),
-        }
 
 
 def email_of(user: User) -> str | None:

@@ -1,17 +1,17 @@
 """Signing in by another provider, and what is linked to an account."""
 
+from uuid import UUID
+
 from django.db import IntegrityError, transaction
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework_simplejwt.exceptions import InvalidToken
 
 from common.errors import RuleBroken
-from common.ids import new_id
-from users import providers, tokens
-from users.account import greeted, send_verification
+from users import account_letters, providers, tokens
+from users.account import send_verification
 from users.guessing import remember
-from users.models import Notification, SocialAccount, User
-from users.notifications import notify
+from users.models import SocialAccount, User
 from users.providers import Profile
 
 
@@ -60,7 +60,7 @@ def _new(profile: Profile, language: str) -> User:
         )
     if holder.is_active:
         SocialAccount.objects.create(user=holder, provider=profile.provider, uid=profile.uid)
-        _tell_of_new_way_in(holder, profile.provider)
+        account_letters.write([account_letters.sign_in_added(holder, profile.provider)])
     return holder
 
 
@@ -95,7 +95,7 @@ def link(*, user: User, profile: Profile) -> tuple[SocialAccount, bool]:
     if account.user_id != user.pk:
         raise RuleBroken("linked_elsewhere", _("This account is linked to another person here."))
     if is_new:
-        _tell_of_new_way_in(user, profile.provider)
+        account_letters.write([account_letters.sign_in_added(user, profile.provider)])
     return account, is_new
 
 
@@ -109,21 +109,11 @@ def unlink(*, account: SocialAccount) -> None:
     account.delete()
 
 
-def _tell_of_new_way_in(user: User, provider: str) -> None:
-    with translation.override(user.language):
-        letter = Notification(
-            recipient=user,
-            kind=Notification.SIGN_IN_ADDED,
-            subject=_("A new way to sign in"),
-            message=_(
-                "Hello%(name)s!\n\nYour account can be entered by %(provider)s from now on. If it was not you who "
-                "linked it, unlink it in your profile and set a new password now."
-            )
-            % {
-                "name": greeted(user),
-                "provider": SocialAccount.Provider(provider).label,
-            },
-            in_app=False,
-            dedup_key=f"{Notification.SIGN_IN_ADDED}:{new_id()}",
-        )
-    notify([letter])
+@transaction.atomic
+def unlink_by_letter(*, user: User, account_id: UUID | None) -> None:
+    """For whoever reads the user's letters: unlinks one account or, with None, all. Whoever has come by one of them is
+    signed out. No way in may be left: a new password comes by letter, too."""
+    User.objects.select_for_update().get(pk=user.pk)
+    linked = SocialAccount.objects.filter(user=user)
+    if (linked if account_id is None else linked.filter(pk=account_id)).delete()[0]:
+        tokens.revoke_all(user)

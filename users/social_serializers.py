@@ -56,3 +56,20 @@ class SocialAccountSerializer(serializers.ModelSerializer):
         model = SocialAccount
         fields = ("id", "provider", "uid", "created_at")
         read_only_fields = fields
+
+
+class LinkedProviderSerializer(serializers.ModelSerializer):
+    """A linked account as a letter's page shows it, signed in or not."""
+
+    class Meta:
+        model = SocialAccount
+        fields = ("id", "provider", "created_at")
+        read_only_fields = fields
+
+
+class SignInsByLetterSerializer(serializers.Serializer):
+    accounts = LinkedProviderSerializer(many=True, read_only=True)
+
+
+class UnlinkByLetterSerializer(serializers.Serializer):
+    account = serializers.UUIDField(write_only=True, required=False)

@@ -3,29 +3,36 @@
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render
 from django.utils.translation import get_language
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import generics, mixins, status, viewsets
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.renderers import StaticHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from common import frontend
 from common.addresses import client_address
 from common.ids import UUID_PATTERN
-from common.schema import problems
+from common.renderers import JSONRenderer
+from common.schema import pages, problems
 from common.serializers import ChoiceField, ListSerializer
-from users import providers, social
+from users import keys, providers, social
 from users.models import SocialAccount, User
 from users.proof import FRESH_PROOF, REFUSALS, require_fresh_proof
 from users.providers import Profile
 from users.serializers import TokenPairSerializer
 from users.social_serializers import (
+    SignInsByLetterSerializer,
     SocialAccountSerializer,
     SocialBeginningSerializer,
     SocialCallbackSerializer,
     SocialLinkSerializer,
+    UnlinkByLetterSerializer,
 )
 
 PROVIDER = OpenApiParameter(
@@ -35,6 +42,7 @@ REFUSED = (
     "invalid_state: the state is wrong, too old, was used, or belongs to somebody else; `invalid_code`: the provider "
     "refuses the code; `validation_error`"
 )
+NO_LINK = problems(_404="not_found: The link is too old, or belongs to no letter.")
 AWAY = "provider_unavailable: the provider does not answer; begin again after `Retry-After` seconds"
 
 
@@ -168,3 +176,49 @@ class SocialAccountViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, view
     def perform_destroy(self, instance: SocialAccount) -> None:
         require_fresh_proof(self.request)
         social.unlink(account=instance)
+
+
+@extend_schema_view(
+    get=extend_schema(
+        summary="What a letter about sign-ins shows",
+        description="A page with buttons for browsers, JSON for programs. Changes nothing.",
+        responses={(200, "application/json"): SignInsByLetterSerializer, **NO_LINK, **pages(200, 404)},
+    ),
+    post=extend_schema(
+        summary="Unlink by letter",
+        description="One account, or all if none is named. Signs out everywhere, if it was linked. May be repeated.",
+        request=UnlinkByLetterSerializer,
+        responses={(200, "application/json"): SignInsByLetterSerializer, **NO_LINK, **pages(200, 404)},
+    ),
+)
+class SignInsByLetterView(APIView):
+    """Where a letter about a new password, a new sign-in or signing out leads: whoever reads the letters of an account
+    unlinks what opens it, signed in or not. The link works for 30 days, while the email stays the same.
+
+    Scanners of mail follow its links, so a GET asks and only a POST changes anything.
+    """
+
+    permission_classes = (AllowAny,)
+    authentication_classes = ()
+    renderer_classes = (JSONRenderer, StaticHTMLRenderer)
+
+    def get(self, request: Request, key: str) -> HttpResponse:
+        return self._answer(request, keys.whose_sign_ins(key), done=False)
+
+    def post(self, request: Request, key: str) -> HttpResponse:
+        user = keys.whose_sign_ins(key)
+        if user is not None:
+            serializer = UnlinkByLetterSerializer(data=request.data)
+            serializer.is_valid(raise_exception=True)
+            social.unlink_by_letter(user=user, account_id=serializer.validated_data.get("account"))
+        return self._answer(request, user, done=True)
+
+    def _answer(self, request: Request, user: User | None, *, done: bool) -> HttpResponse:
+        accounts = list(user.social_accounts.order_by("created_at")) if user else []
+        if request.accepted_renderer.format == "html":
+            context = {"person": user, "accounts": accounts, "done": done, "frontend_url": frontend.home()}
+            code = status.HTTP_200_OK if user else status.HTTP_404_NOT_FOUND
+            return render(request._request, "users/sign_ins.html", context, status=code)
+        if user is None:
+            raise NotFound
+        return Response(SignInsByLetterSerializer({"accounts": accounts}).data)

@@ -82,9 +82,8 @@ def end_sign_in(token: Any) -> None:
 
 
 def revoke_all(user: User) -> None:
-    """Ends every refresh and access token of the user, at once."""
-    user.refuse_access_tokens()
-    TokenFamily.objects.filter(user=user).delete()
+    """Ends every refresh and access token of the user, and every other session, at once."""
+    user.end_every_session()
 
 
 def verify(raw: str) -> None:

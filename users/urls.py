@@ -29,6 +29,11 @@ urlpatterns = [
     ),
     path("users/me/dashboard/", views.DashboardView.as_view(), name="dashboard"),
     path("users/me/", views.MeView.as_view(), name="me"),
+    path(
+        "auth/social/accounts/by-letter/<str:key>/",
+        social_views.SignInsByLetterView.as_view(),
+        name="sign-ins-by-letter",
+    ),
     path("auth/social/", social_views.SocialProvidersView.as_view(), name="social-providers"),
     path("", include(router.urls)),
     # After the router: `accounts` is no provider.

@@ -18,7 +18,7 @@ from common.ids import UUID_PATTERN
 from common.registry import counters, dashboards
 from common.schema import problems
 from common.serializers import IntegerField, Serializer
-from users import services, tokens
+from users import account, services, tokens
 from users.models import User
 from users.permissions import IsSelfOrAdmin
 from users.proof import REFUSALS, require_fresh_proof
@@ -123,10 +123,11 @@ class LogoutView(APIView):
 
 @extend_schema(summary="Log out everywhere", request=None, responses={204: None})
 class LogoutAllView(APIView):
-    """Ends all my sign-ins; access tokens die at once too."""
+    """Ends all my sign-ins, those of the admin pages too; access tokens die at once. A letter tells of linked
+    accounts at other providers, which go on opening mine."""
 
     def post(self, request: Request) -> Response:
-        tokens.revoke_all(request.user)
+        account.log_out_everywhere(request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

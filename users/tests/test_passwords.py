@@ -15,7 +15,7 @@ from rest_framework.throttling import SimpleRateThrottle
 from common.ids import new_id
 from common.testing.databases import on_postgresql
 from common.testing.threads import at_once
-from users import account, tasks
+from users import account, account_letters, tasks
 from users.models import KnownAddress, Notification, PasswordResetRequest, TokenFamily, User
 from users.tests.factories import PASSWORD, UserFactory
 from users.tokens import issue_pair
@@ -349,7 +349,7 @@ def test_a_worker_that_is_killed_loses_no_request(api, anna, mailoutbox, monkeyp
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(account, "notify", fail)
+        patch.setattr(account_letters, "notify", fail)
         with pytest.raises(RuntimeError):
             tasks.send_pending_emails()
 

@@ -50,6 +50,7 @@ NEEDS_NONE = {
         ("post", "/api/auth/email/verify/"),
         ("post", "/api/auth/password/reset/"),
         ("post", "/api/auth/password/reset/confirm/"),
+        ("post", "/api/auth/social/accounts/by-letter/{key}/"),
         ("post", "/api/users/notifications/unsubscribe/{token}/"),
     ],
     "asks for the old password": [("post", "/api/auth/password/change/")],
