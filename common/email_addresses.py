@@ -1,8 +1,8 @@
 """What counts as somebody's email address, and its one spelling.
 
 A domain has two spellings, `почта.рф` and `xn--80a1acny.xn--p1ai`, and either of them in any case of letters. What is
-stored, compared or shown goes by the first one, in lower case. The part before the @ stays as it was typed; addresses
-that differ there in case alone are compared without it.
+stored, compared and sent goes by the second one, which mail servers and all other systems take. The part before the @
+stays as it was typed; addresses that differ there in case alone are compared without it.
 """
 
 import re
@@ -32,18 +32,12 @@ def normal_address(value: str) -> str:
     local, at, domain = value.strip().rpartition("@")
     if not at or len(domain) > MAX_LENGTH:
         return value
-    return f"{local}@{_in_letters(domain) or domain.lower()}"
+    return f"{local}@{_in_ascii(domain) or domain.lower()}"
 
 
 def key_of_address(value: str) -> str:
     """The same for every way to write one mailbox: what accounts are told apart by."""
     return normal_address(value).lower()
-
-
-def ascii_address(value: str) -> str:
-    """For mail servers and other systems that take no letters beyond ASCII."""
-    local, at, domain = value.rpartition("@")
-    return value if value.isascii() else f"{local}{at}{_in_ascii(domain) or domain}"
 
 
 def validate_address(value: str) -> None:
@@ -74,16 +68,6 @@ def _in_ascii(domain: str) -> str | None:
         return domain.lower()
     try:
         return idna.encode(domain, uts46=True).decode()
-    except (idna.IDNAError, UnicodeError):
-        return None
-
-
-def _in_letters(domain: str) -> str | None:
-    ascii_domain = _in_ascii(domain)
-    if ascii_domain is None or "xn--" not in ascii_domain:
-        return ascii_domain
-    try:
-        return idna.decode(ascii_domain)
     except (idna.IDNAError, UnicodeError):
         return None
 

@@ -20,7 +20,6 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from stripe.params import EventListParams, PriceCreateParams, ProductCreateParams, RefundCreateParams
 
-from common.email_addresses import ascii_address
 from common.errors import RuleBroken, ServiceUnavailable
 from common.money import from_minor_units, to_minor_units
 from payments.models import Dispute, Payment, Refund, StripePrice, StripeProduct
@@ -170,7 +169,7 @@ def create_session(payment: Payment, price_id: str) -> Session:
                 "success_url": f"{settings.BASE_URL}/success/?session_id={{CHECKOUT_SESSION_ID}}",
                 "cancel_url": f"{settings.BASE_URL}/cancel/?session_id={{CHECKOUT_SESSION_ID}}",
                 "client_reference_id": str(payment.pk),
-                "customer_email": ascii_address(payment.user.email),
+                "customer_email": payment.user.email,
                 "metadata": metadata,
                 "payment_intent_data": {"metadata": metadata},
                 "adaptive_pricing": {"enabled": False},

@@ -22,7 +22,6 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from common import frontend
-from common.email_addresses import ascii_address
 from common.mail import Letter
 from users.keys import link_of
 from users.models import Notification
@@ -128,7 +127,7 @@ class _Form:
         return headers
 
     def filled_in(self, notification: Notification) -> Letter:
-        address = ascii_address(notification.address)
+        address = notification.address
         if not PLAIN_ADDRESS.fullmatch(address):
             address = sanitize_address(address, settings.DEFAULT_CHARSET)
         token = unsubscribe_token(notification.recipient_id, notification.kind)
@@ -166,5 +165,7 @@ def _item(notification: Notification, characters: int | None) -> dict[str, Any]:
 
 def _why(notification: Notification) -> str:
     if notification.kind == Notification.DIGEST:
-        return _("You get this letter because you have chosen a daily digest.")
+        return _(
+            "You get this letter because you have chosen a daily digest, or because there was too much news at once."
+        )
     return _("You get letters of this kind: “%(kind)s”.") % {"kind": notification.get_kind_display()}
