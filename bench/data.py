@@ -50,6 +50,7 @@ def load(size: Size) -> None:
         f"generate_series(1, {size.people}) p",
         id=fill.id("user", "p"),
         email="'person' || p || '@bench.test'",
+        email_verified_at=START,
         password="'!'",
         first_name="'Имя' || p",
         last_name="'Фамилия' || p",

@@ -11,13 +11,13 @@ from uuid import UUID
 
 from django.core.mail import get_connection
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from common.background import enqueue
 from common.mail import Letter, hand_over, is_refused_for_good
-from users import leases
+from users import leases, limits
 from users.letters import Writer
 from users.models import Notification, User
 
@@ -84,6 +84,7 @@ def _send(chunk: list[Notification], mail: Any) -> int:
 def _write_out(chunk: list[Notification]) -> dict[Letter, Notification]:
     """All before the first is sent: one that cannot be written shall not keep another from being noted."""
     writer = Writer()
+    chunk = limits.sift(chunk, _lease(chunk))
     digests = _items_of(chunk)
     letters = {}
     for notification in chunk:
@@ -142,8 +143,9 @@ def write_digests(*, today: date) -> int:
     id as `email_lease`, and is marked as sent together with it.
     """
     waiting = Notification.objects.waiting_for_digest()
-    # Old news when they come back; the notification centre keeps it.
-    waiting.filter(recipient__is_active=False).update(email_status=Notification.EmailStatus.NONE)
+    # Old news when they come back, or not for an address that may be a stranger's; the notification centre keeps it.
+    unreachable = Q(recipient__is_active=False) | Q(recipient__email_verified_at=None)
+    waiting.filter(unreachable).update(email_status=Notification.EmailStatus.NONE)
     written = 0
     last_id = None
     while True:

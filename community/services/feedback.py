@@ -2,6 +2,7 @@
 
 import logging
 import smtplib
+from datetime import timedelta
 from email.utils import parseaddr
 from typing import Any
 
@@ -13,9 +14,10 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from common.background import enqueue
-from common.email_addresses import ascii_address
+from common.email_addresses import key_of_address
 from common.mail import is_refused_for_good
 from community.models import Feedback, FeedbackAnswer
+from users.limits import LETTERS_PER_HOUR
 from users.models import Notification, User
 from users.notifications import notify
 
@@ -78,7 +80,7 @@ def send_answers() -> int:
     """
     waiting = FeedbackAnswer.objects.to_send()
     sent = 0
-    for answer in waiting.select_related("feedback").order_by("created_at")[:LETTERS_PER_RUN]:
+    for answer in waiting.select_related("feedback__user").order_by("created_at")[:LETTERS_PER_RUN]:
         if not waiting.filter(pk=answer.pk).update(leased_until=timezone.now() + FeedbackAnswer.LEASE):
             continue  # another worker was faster
         try:
@@ -93,6 +95,9 @@ def send_answers() -> int:
 def _send(answer: FeedbackAnswer) -> int:
     """1 if the letter was accepted, 0 if not. Raises when the server itself is away."""
     mine = FeedbackAnswer.objects.filter(pk=answer.pk)
+    if _has_had_enough(answer):
+        mine.update(leased_until=timezone.now() + timedelta(hours=1))
+        return 0
     attempts = answer.attempts + 1
     try:
         with get_connection() as mail:
@@ -113,16 +118,34 @@ def _letter(answer: FeedbackAnswer, mail: Any) -> EmailMessage:
     feedback = answer.feedback
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     with translation.override(feedback.language):
-        subject = _("Re: %(subject)s") % {"subject": feedback.subject}
-        written = _("You wrote:")
-    quoted = "\n".join(f"> {line}" for line in feedback.message.splitlines())
+        if _is_senders_own(feedback):
+            quoted = "\n".join(f"> {line}" for line in feedback.message.splitlines())
+            subject = _("Re: %(subject)s") % {"subject": feedback.subject}
+            body = f"{answer.text}\n\n{_('You wrote:')}\n{quoted}\n"
+        else:
+            subject = _("The answer to your message")
+            body = f"{answer.text}\n"
     return EmailMessage(
         subject=" ".join(subject.split()),
-        body=f"{answer.text}\n\n{written}\n{quoted}\n",
-        to=[ascii_address(feedback.email)],
+        body=body,
+        to=[feedback.email],
         headers={"Message-ID": f"<{answer.pk}@{domain}>"},
         connection=mail,
     )
+
+
+def _is_senders_own(feedback: Feedback) -> bool:
+    """Whether it is known that the address is theirs who wrote. Anybody may have typed it into the form: a stranger is
+    not written to in their words."""
+    user = feedback.user
+    if user is None or user.email_verified_at is None:
+        return False
+    return key_of_address(user.email) == key_of_address(feedback.email)
+
+
+def _has_had_enough(answer: FeedbackAnswer) -> bool:
+    lately = FeedbackAnswer.objects.filter(sent_at__gte=timezone.now() - timedelta(hours=1))
+    return lately.filter(feedback__email__iexact=answer.feedback.email).count() >= LETTERS_PER_HOUR
 
 
 # --- People who leave ------------------------------------------------------------------------------------------------

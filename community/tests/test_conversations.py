@@ -61,7 +61,7 @@ def anna(db):
 
 @pytest.fixture
 def bob(db):
-    return UserFactory(email="bob@test.io", first_name="Bob", language="en")
+    return UserFactory(email="bob@test.io", first_name="Bob", language="en", email_verified_at=None)
 
 
 @pytest.fixture
@@ -430,6 +430,7 @@ def test_the_dashboard_counts_all_of_them(as_anna, as_bob, anna, bob, conversati
 
 
 def test_the_first_unread_message_is_told_and_sent_as_a_letter(as_anna, bob, conversation):
+    User.objects.filter(pk=bob.pk).update(email_verified_at=timezone.now())
     say(as_anna, conversation, "Are you there?")
     say(as_anna, conversation, "Hello?")
 

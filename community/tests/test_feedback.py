@@ -138,7 +138,8 @@ def test_by_status(office, db):
 
 
 def test_an_answer_goes_out_as_a_letter(office, admin, api):
-    feedback = FeedbackFactory(email="anna@test.io", subject="Why\r\nBcc: x@test.io", message="First\nsecond")
+    anna = UserFactory(email="anna@test.io")
+    feedback = FeedbackFactory(user=anna, email=anna.email, subject="Why\r\nBcc: x@test.io", message="First\nsecond")
 
     answered = answer(office, feedback, answer="Because").json()
 
@@ -201,7 +202,7 @@ def test_it_is_sent_in_the_senders_language(office):
 
     send_feedback_answers()
 
-    assert "Вы писали:" in mail.outbox[0].body
+    assert mail.outbox[0].subject == "Ответ на ваше сообщение"
 
 
 # --- The letters -----------------------------------------------------------------------------------------------------

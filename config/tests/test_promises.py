@@ -92,7 +92,9 @@ def test_workers_that_are_killed_lose_no_letter(mail):
     """At the worst moment: the letter is taken, its sender does not know yet. The planner runs twice, at once."""
     people, kills = size(220, 5000), size(4, 20)
     course = CourseFactory()
-    users = User.objects.bulk_create(User(email=f"subscriber{number}@test.io") for number in range(people))
+    users = User.objects.bulk_create(
+        User(email=f"subscriber{number}@test.io", email_verified_at=timezone.now()) for number in range(people)
+    )
     Subscription.objects.bulk_create(Subscription(user=user, course=course) for user in users)
     CourseUpdate.objects.create(course=course, kind=CourseUpdate.Kind.LESSON_CHANGED, summary="News")
     written = at_once(2, lambda number: send_course_update_notification(str(course.pk)))

@@ -2,6 +2,7 @@ from typing import Any
 
 import factory
 from django.contrib.auth.models import Group
+from django.utils import timezone
 
 from users.models import MODERATORS, Notification, NotificationPreference, SocialAccount, User
 
@@ -16,6 +17,7 @@ class UserFactory(factory.django.DjangoModelFactory):
     email = factory.Sequence(lambda n: f"user{n}@test.io")
     first_name = factory.Sequence(lambda n: f"Name{n}")
     password = factory.django.Password(PASSWORD)
+    email_verified_at = factory.LazyFunction(timezone.now)
 
 
 class TeacherFactory(UserFactory):

@@ -160,7 +160,7 @@ def test_each_gets_one_letter(now):
 
 
 def test_letter_says_how_to_come_back(now):
-    visitor(now, first_name="Anna", language="en")
+    visitor(now, first_name="Anna", language="en", email_verified_at=now)
 
     tasks.deactivate_inactive_users()
 

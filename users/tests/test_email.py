@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def anna():
-    return UserFactory(email="anna@test.io", first_name="Anna", language="en")
+    return UserFactory(email="anna@test.io", first_name="Anna", language="en", email_verified_at=None)
 
 
 @pytest.fixture
@@ -230,7 +230,8 @@ def test_change_my_email(client, anna, mailoutbox):
     assert verified_at is not None
 
 
-def test_the_old_address_is_told_before_and_after(client, mailoutbox):
+def test_the_old_address_is_told_before_and_after(client, anna, mailoutbox):
+    User.objects.filter(pk=anna.pk).update(email_verified_at=timezone.now())
     change(client)
     (before,) = letters_to("anna@test.io", mailoutbox)
     verify(key_in(letters_to(NEW, mailoutbox)[0]))
@@ -239,6 +240,27 @@ def test_the_old_address_is_told_before_and_after(client, mailoutbox):
     assert (before.subject, after.subject) == ("Your email is about to change", "Your email has changed")
     assert NEW in before.body
     assert "email/verify" not in before.body + after.body
+
+
+def test_a_stranger_is_not_told_of_an_address(client, mailoutbox):
+    """Whoever opened the account with theirs could write to them by it: get-it-at-evil.test@test.io."""
+    change(client)
+    (before,) = letters_to("anna@test.io", mailoutbox)
+    verify(key_in(letters_to(NEW, mailoutbox)[0]))
+    _, after = letters_to("anna@test.io", mailoutbox)
+
+    assert NEW not in before.body + after.body
+
+
+def test_of_letters_to_verify_an_address_it_gets_five_an_hour(client, sign_in_as, mailoutbox):
+    """Whoever asks for them, and however it is spelt."""
+    for _ in range(4):
+        change(client, "victim@test.io")
+    for email in ("Victim@test.io", "VICTIM@test.io", "victim@Test.io"):
+        change(sign_in_as(UserFactory()), email)
+
+    tasks.send_pending_emails()
+    assert len([letter for letter in mailoutbox if letter.to[0].lower() == "victim@test.io"]) == 5
 
 
 def test_the_old_address_is_told_however_late_the_letter_goes(client, anna, mailoutbox):
