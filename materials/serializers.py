@@ -121,12 +121,11 @@ class VideoURLField(serializers.CharField):
 
 
 class LessonOutlineSerializer(serializers.ModelSerializer):
-    """A lesson's line on a course card. Cards never carry content: the last four members are null here, and filled in
+    """A lesson's line on a course card. Cards never carry content: the last three members are null here, and filled in
     the course itself wherever the lesson is open."""
 
     is_locked = serializers.SerializerMethodField()
     lock_reason = serializers.SerializerMethodField()
-    body = serializers.SerializerMethodField()
     video_url = serializers.SerializerMethodField()
     video = serializers.SerializerMethodField()
     attachments = serializers.SerializerMethodField()
@@ -142,7 +141,6 @@ class LessonOutlineSerializer(serializers.ModelSerializer):
             "duration_seconds",
             "is_locked",
             "lock_reason",
-            "body",
             "video_url",
             "video",
             "attachments",
@@ -160,7 +158,6 @@ class LessonOutlineSerializer(serializers.ModelSerializer):
             "duration_seconds": lesson.duration_seconds,
             "is_locked": lesson.lock_reason is not None,
             "lock_reason": lesson.lock_reason,
-            "body": None,
             "video_url": None,
             "video": None,
             "attachments": None,
@@ -181,9 +178,6 @@ class LessonOutlineSerializer(serializers.ModelSerializer):
     )
     def get_lock_reason(self, lesson: Lesson) -> str | None:
         return lesson.lock_reason
-
-    @extend_schema_field(serializers.CharField(allow_null=True))
-    def get_body(self, lesson: Lesson) -> None: ...
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_video_url(self, lesson: Lesson) -> None: ...
@@ -302,6 +296,29 @@ class LessonSerializer(ContentSerializer):
         return lesson.lock_reason
 
 
+FIELDS_BUT_BODY = tuple(name for name in LessonSerializer.Meta.fields if name != "body")
+
+
+class ListedLessonSerializer(LessonSerializer):
+    """A lesson among others: its body stands on its own route alone."""
+
+    body = None
+
+    class Meta(LessonSerializer.Meta):
+        fields = FIELDS_BUT_BODY
+
+    def to_representation(self, lesson: Lesson) -> dict[str, Any]:
+        data = super().to_representation(lesson)
+        data.pop("body", None)
+        return data
+
+
+class LessonOfCourseSerializer(ListedLessonSerializer):
+    """A lesson in its course, which may have a thousand of them: a long description is cut there."""
+
+    description = serializers.CharField(source="shown_description", read_only=True)
+
+
 class CourseOfLessonSerializer(serializers.Serializer):
     course = serializers.UUIDField()
 
@@ -321,6 +338,13 @@ class FlatLessonSerializer(LessonSerializer):
         if self.instance is not None:
             fields["course"].read_only = True  # a lesson never moves to another course
         return fields
+
+
+class FlatListedLessonSerializer(ListedLessonSerializer):
+    course_title = serializers.CharField(source="course.title", read_only=True)
+
+    class Meta(ListedLessonSerializer.Meta):
+        fields = (*FIELDS_BUT_BODY, "course_title")
 
 
 @extend_schema_serializer(
@@ -400,9 +424,9 @@ class CourseCardSerializer(ContentSerializer):
 
 
 class CourseSerializer(CourseCardSerializer):
-    """A course with its outline; lessons that are open to the caller bring their content."""
+    """A course with its outline; lessons that are open to the caller bring their content, but for the body."""
 
-    lessons = LessonSerializer(many=True, read_only=True, source="outline")
+    lessons = LessonOfCourseSerializer(many=True, read_only=True, source="outline")
 
 
 class CourseIdSerializer(serializers.Serializer):

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import transaction
-from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Greatest, Left
 from django.http import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -41,7 +41,9 @@ from materials.serializers import (
     CourseSerializer,
     EnrollmentSerializer,
     FlatLessonSerializer,
+    FlatListedLessonSerializer,
     LessonSerializer,
+    ListedLessonSerializer,
     MyMaterialsSerializer,
     ReviewSerializer,
     SubscriptionStateSerializer,
@@ -59,6 +61,11 @@ FLAT_LESSON_PATH = [OpenApiParameter("lesson_pk", OpenApiTypes.UUID, OpenApiPara
 
 # Of a route whose body names a course.
 NO_COURSE = problems(_404="not_found: There is no such course, as far as the caller may know.")
+
+# What a page of a hundred cards can carry. All lessons stand in the course.
+LESSONS_ON_A_CARD = 50
+# Characters. A course of up to 25 lessons shows them as they are, whatever their length.
+DESCRIPTIONS_OF_A_COURSE = 250_000
 
 OUTLINE_FIELDS = ("id", "course", "title", "order", "price", "is_preview", "duration_seconds")
 
@@ -229,14 +236,23 @@ class CourseViewSet(LockedWrites, viewsets.ModelViewSet):
 
 
 def with_outline(courses: QuerySet[Course], user: Viewer) -> QuerySet[Course]:
-    """The courses with the lines of their lessons, all in one further query."""
-    lessons = Lesson.objects.for_viewer(user).only(*OUTLINE_FIELDS).order_by("order", "id")
+    """The courses with the lines of their first lessons, all in one further query."""
+    of_course = Lesson.objects.filter(course=OuterRef("course")).order_by("order", "id")
+    shown = Q(course__lesson_count__lte=LESSONS_ON_A_CARD) | Q(pk__in=of_course.values("pk")[:LESSONS_ON_A_CARD])
+    lessons = Lesson.objects.for_viewer(user).filter(shown).only(*OUTLINE_FIELDS).order_by("order", "id")
     return courses.prefetch_related(Prefetch("lessons", lessons, to_attr="outline"))
 
 
 def with_content(courses: QuerySet[Course], user: Viewer) -> QuerySet[Course]:
-    """The courses with their lessons in full."""
-    lessons = Lesson.objects.for_viewer(user).prefetch_related("attachments").order_by("order", "id")
+    """The courses with their lessons in full, but for bodies, and for descriptions that are too long together."""
+    fair_share = Greatest(DESCRIPTIONS_OF_A_COURSE / Greatest(F("course__lesson_count"), 1), 1)
+    lessons = (
+        Lesson.objects.for_viewer(user)
+        .annotate(shown_description=Left("description", fair_share))
+        .defer("body", "description")
+        .prefetch_related("attachments")
+        .order_by("order", "id")
+    )
     return courses.prefetch_related(Prefetch("lessons", lessons, to_attr="outline"))
 
 
@@ -290,6 +306,7 @@ class LessonPages(
 ):
     """What the nested and the flat route of lessons share."""
 
+    listed_serializer_class = ListedLessonSerializer
     search_fields = ("title", "description")
     queryset = Lesson.objects.all()
     lookup_value_regex = UUID_PATTERN
@@ -304,7 +321,8 @@ class LessonPages(
         lessons = Lesson.objects.filter(course__in=Course.objects.visible_to(user).values("pk"))
         stopped = LessonCompletion.objects.filter(lesson=OuterRef("pk"), enrollment__user=user.pk)
         lessons = lessons.annotate(position_seconds=Coalesce(Subquery(stopped.values("position_seconds")[:1]), 0))
-        return lessons.for_viewer(user).select_related("course__owner").prefetch_related("attachments")
+        lessons = lessons.for_viewer(user).select_related("course__owner").prefetch_related("attachments")
+        return lessons.defer("body") if self.action == "list" else lessons
 
     def paginate_queryset(self, queryset: QuerySet[Lesson]) -> Any:
         page = super().paginate_queryset(queryset)
@@ -315,6 +333,9 @@ class LessonPages(
         lesson = self.get_object()
         access.check_open(request.user, lesson)
         return Response(self.get_serializer(lesson).data)
+
+    def get_serializer_class(self) -> type[Serializer]:
+        return self.listed_serializer_class if self.action == "list" else super().get_serializer_class()
 
     def lock_rows(self) -> None:
         """The whole course: its lessons, their places and their number change together."""
@@ -390,6 +411,7 @@ class LessonViewSet(LessonPages):
     """Lessons by themselves, whatever their course."""
 
     serializer_class = FlatLessonSerializer
+    listed_serializer_class = FlatListedLessonSerializer
     filterset_class = LessonFilter
     ordering = ("-created_at",)
 

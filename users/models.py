@@ -81,8 +81,8 @@ class UserQuerySet(models.QuerySet["User"]):
         """Staff list everyone; others themselves and the people who teach a published course."""
         if user.is_moderator or user.is_staff:
             return self
-        teaching = User.objects.filter(courses__status="published").values("pk")
-        return self.filter(Q(pk=user.pk) | Q(pk__in=teaching), is_active=True)
+        courses = User.courses.rel.related_model._base_manager.filter(owner=OuterRef("pk"), status="published")
+        return self.filter(Q(pk=user.pk) | Exists(courses), is_active=True)
 
     def with_email_in(self, emails: Iterable[str]) -> "UserQuerySet":
         """Whoever has one of these addresses, however they are spelt."""

@@ -123,14 +123,15 @@ class PublicProfileSerializer(OwnerSerializer):
 
     is_moderator = serializers.BooleanField(read_only=True)
     courses = serializers.SerializerMethodField()
+    course_count = serializers.IntegerField(read_only=True, help_text="Of all that are published.")
 
     class Meta(OwnerSerializer.Meta):
-        fields = (*OwnerSerializer.Meta.fields, "is_moderator", "courses")
+        fields = (*OwnerSerializer.Meta.fields, "is_moderator", "courses", "course_count")
         read_only_fields = fields
 
     @extend_schema_field(TaughtCourseSerializer(many=True))
     def get_courses(self, user: User) -> Any:
-        """The published courses; prefetched by the view."""
+        """The newest of the published courses; prefetched by the view."""
         return TaughtCourseSerializer(user.published_courses, many=True).data
 
 

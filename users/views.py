@@ -3,7 +3,8 @@
 import copy
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema, extend_schema_view
 from rest_framework import generics, mixins, status, viewsets
@@ -35,6 +36,7 @@ from users.serializers import (
     TokenVerifySerializer,
 )
 
+COURSES_OF_A_PROFILE = 20
 ANY_PROFILE = PolymorphicProxySerializer(
     component_name="AnyProfile",
     serializers=[OwnProfileSerializer, ProfileSerializer, PublicProfileSerializer],
@@ -191,8 +193,14 @@ class UserViewSet(
         user = self.request.user
         people = User.objects.listed_for(user) if self.action == "list" else User.objects.visible_to(user)
         # The model is reached over the relation: people come before courses, and import nothing of theirs.
-        published = User.courses.rel.related_model.objects.filter(status="published").only("id", "title", "owner")
-        return people.for_request().prefetch_related(Prefetch("courses", published, to_attr="published_courses"))
+        published = User.courses.rel.related_model.objects.filter(status="published")
+        newest = published.only("id", "title", "owner").order_by("-created_at", "-id")[:COURSES_OF_A_PROFILE]
+        how_many = published.filter(owner=OuterRef("pk")).order_by().values("owner").annotate(n=Count("pk")).values("n")
+        return (
+            people.for_request()
+            .annotate(course_count=Coalesce(Subquery(how_many), 0))
+            .prefetch_related(Prefetch("courses", newest, to_attr="published_courses"))
+        )
 
     def get_serializer_class(self) -> type[Serializer]:
         user = self.request.user

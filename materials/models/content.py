@@ -23,6 +23,9 @@ from users.models import User
 
 Viewer = User | AnonymousUser
 MAX_ORDER = 1_000_000
+# What a course's own page shows at once.
+MAX_LESSONS = 1_000
+MAX_ATTACHMENTS = 500
 
 
 def shares_for_free(owner: User) -> bool:
@@ -184,6 +187,7 @@ class Course(EditableRow):
             models.Index(fields=["status", "rating_average", "id"]),
             models.Index(fields=["status", "enrollment_count", "id"]),
             models.Index(fields=["status", "title", "id"]),
+            models.Index(fields=["owner", "status", "-created_at", "-id"], name="materials_course_newest_of"),
             models.Index(fields=["level"]),
             models.Index(fields=["language"]),
         ]
@@ -318,6 +322,9 @@ class Lesson(EditableRow):
                 self.video_url = normalise_youtube_url(self.video_url)
             except ValidationError as error:
                 raise ValidationError({"video_url": error}) from None
+        if stored is None and self.course.lessons.count() >= MAX_LESSONS:
+            text = _("A course has at most %(n)s lessons.") % {"n": MAX_LESSONS}
+            raise ValidationError(text, code="too_many_lessons")
         if self.order is None:
             self.order = next_order(self.course)
         with as_model_errors():
@@ -356,6 +363,11 @@ class Attachment(Row):
         if bool(self.file) == bool(self.url):
             error = ValidationError(_("Send either a file or a link."), code="exactly_one_source")
             raise ValidationError({"url": error})
+        if self._state.adding and hasattr(self, "lesson"):
+            of_course = Attachment.objects.filter(lesson__course=self.lesson.course_id)
+            if of_course.count() >= MAX_ATTACHMENTS:
+                text = _("A course has at most %(n)s attachments.") % {"n": MAX_ATTACHMENTS}
+                raise ValidationError(text, code="too_many_attachments")
 
 
 class CourseSearch(models.Model):

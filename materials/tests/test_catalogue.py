@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from common.ids import new_id
-from materials.models import Course, Enrollment
+from materials.models import Course, Enrollment, Lesson
 from materials.tests.factories import (
     AttachmentFactory,
     CategoryFactory,
@@ -288,7 +288,6 @@ def test_a_lesson_on_a_card(client_for, course):
         "duration_seconds": 0,
         "is_locked": True,
         "lock_reason": "payment_required",
-        "body": None,
         "video_url": None,
         "video": None,
         "attachments": None,
@@ -564,3 +563,47 @@ def test_lists_in_a_course_are_as_strict(api, course, path, name, value):
 @pytest.mark.parametrize("path", ["lessons", "reviews"])
 def test_lists_of_no_course(api, course, path):
     assert api.get(f"{URL}{new_id()}/{path}/").status_code == 404
+
+
+# --- However much there is -------------------------------------------------------------------------------------------
+
+
+def test_a_card_shows_the_first_fifty_lessons(api, course):
+    Lesson.objects.bulk_create(
+        Lesson(course=course, owner=course.owner, title=f"L{order}", order=order) for order in range(4, 101)
+    )
+    Course.objects.filter(pk=course.pk).update(lesson_count=100)
+    CourseFactory(owner=course.owner, title="Small")
+
+    small, large = sorted(api.get(URL).json()["results"], key=lambda card: card["lesson_count"])
+    assert [line["order"] for line in large["lessons"]] == list(range(1, 51))
+    assert small["lessons"] == []
+    assert len(api.get(f"{URL}{course.pk}/").json()["lessons"]) == 100
+
+
+def test_a_course_has_a_thousand_lessons_at_most(client_for, course):
+    Lesson.objects.bulk_create(
+        Lesson(course=course, owner=course.owner, title="ы" * 200, order=order, description="ы" * 10_000)
+        for order in range(4, 1001)
+    )
+    client = client_for("teacher")
+    client.patch(f"{URL}{course.pk}/", {"title": "Long"})
+
+    refused = client.post(f"{URL}{course.pk}/lessons/", {"title": "One more"})
+
+    assert refused.status_code == 400
+    assert [error["code"] for error in refused.json()["errors"]] == ["too_many_lessons"]
+    answer = client.get(f"{URL}{course.pk}/")
+    assert len(answer.json()["lessons"]) == 1000
+    assert answer.json()["lessons"][-1]["description"] == "ы" * 250
+    assert len(answer.content) < 2_000_000
+
+
+def test_lists_of_lessons_carry_no_bodies(client_for, course):
+    client = client_for("teacher")
+
+    for path in (f"{URL}{course.pk}/lessons/", "/api/lessons/"):
+        rows = client.get(path).json()["results"]
+        assert rows
+        assert all("body" not in row and row["attachments"] == [] for row in rows)
+    assert "body" in client.get(f"/api/lessons/{rows[0]['id']}/").json()

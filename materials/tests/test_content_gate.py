@@ -14,7 +14,7 @@ from materials.tests.factories import (
     LessonFactory,
 )
 
-CONTENT = ("body", "video_url", "video", "attachments")
+CONTENT = ("video_url", "video", "attachments")
 
 
 def lesson_url(lesson):
@@ -61,10 +61,10 @@ def test_the_outline_of_a_course_that_is_not_open(client_for, course, who):
     hello, variables, loops = outline(client_for(who), course)
 
     assert [line["title"] for line in (hello, variables, loops)] == ["Hello", "Variables", "Loops"]
-    assert (hello["is_locked"], hello["lock_reason"], hello["body"]) == (False, None, "The secret body")
+    assert (hello["is_locked"], hello["lock_reason"], hello["attachments"]) == (False, None, [])
     for line in (variables, loops):
         assert (line["is_locked"], line["lock_reason"]) == (True, "payment_required")
-        assert [line[name] for name in CONTENT] == [None, None, None, None]
+        assert [line[name] for name in CONTENT] == [None, None, None]
 
 
 @pytest.mark.parametrize("who", ["enrolled", "teacher", "moderator", "admin"])
@@ -73,7 +73,8 @@ def test_the_outline_of_a_course_that_is_open(client_for, course, lesson, who):
 
     line = outline(client_for(who), course)[1]
 
-    assert (line["is_locked"], line["lock_reason"], line["body"]) == (False, None, "The secret body")
+    assert (line["is_locked"], line["lock_reason"]) == (False, None)
+    assert "body" not in line
     assert [attachment["title"] for attachment in line["attachments"]] == ["Slides"]
 
 

@@ -11,7 +11,7 @@ from users.tests.test_register import FORBIDDEN
 from users.tokens import issue_pair
 
 ME = "/api/users/me/"
-PUBLIC = {"id", "username", "first_name", "avatar", "role", "is_moderator", "date_joined", "courses"}
+PUBLIC = {"id", "username", "first_name", "avatar", "role", "is_moderator", "date_joined", "courses", "course_count"}
 FULL = {
     "id",
     "email",
@@ -477,3 +477,16 @@ def test_nobody_else_puts_to_sleep(client_for, target, who):
     assert response.status_code == 403
     target.refresh_from_db()
     assert target.is_active
+
+
+def test_a_profile_shows_the_newest_twenty_courses(client_for, teacher):
+    courses = [CourseFactory(owner=teacher, title=f"Course {number}") for number in range(25)]
+    CourseFactory(owner=teacher, status="draft")
+    client = client_for("student")
+
+    alone = client.get(f"/api/users/{teacher.pk}/").json()
+    (listed,) = [row for row in client.get("/api/users/").json()["results"] if row["id"] == str(teacher.pk)]
+
+    for profile in (alone, listed):
+        assert [course["id"] for course in profile["courses"]] == [str(course.pk) for course in courses[:4:-1]]
+        assert profile["course_count"] == 25
