@@ -9,12 +9,14 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.validators import ProhibitNullCharactersValidator
 from django.db import DataError, IntegrityError, NotSupportedError, connection, models, transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import APIException
 
+from common.admin_choices import guard
 from common.errors import texts_of
 from common.handlers import known_problem
 from common.money import format_money
@@ -110,6 +112,23 @@ class RefusalsAreMessages:
 class RulesForm(forms.ModelForm):
     """A form that holds all rules of its model: its constraints too where they name fields that the form does not show,
     or that are fixed. Every form of every page has it (see `SavesWhatChanged`)."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            guard(field)
+
+    def clean(self) -> dict[str, Any] | None:
+        try:
+            cleaned = super().clean() or self.cleaned_data
+        except KeyError:  # a library's form looks for a value that has been refused
+            if not self.errors:
+                raise
+            return self.cleaned_data
+        # Fields of libraries let a NUL through, which no text in PostgreSQL holds.
+        for name in [name for name, value in cleaned.items() if isinstance(value, str) and "\0" in value]:
+            self.add_error(name, ProhibitNullCharactersValidator.message)
+        return cleaned
 
     def _post_clean(self) -> None:
         try:
