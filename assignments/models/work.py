@@ -3,9 +3,10 @@
 from decimal import Decimal
 from typing import Any, Self
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.db.models.functions import Left
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -48,6 +49,16 @@ class Assignment(EditableRow):
 
     def __str__(self) -> str:
         return self.title
+
+    def clean(self) -> None:
+        """Nobody has more points than there are. Hold the row's lock, which grading takes, too."""
+        if self._state.adding or self.max_score is None:
+            return
+        given = self.submissions.aggregate(now=Max("raw_score"), before=Max("earlier__raw_score"))
+        if any(score is not None and score > self.max_score for score in given.values()):
+            raise ValidationError(
+                {"max_score": ValidationError(_("Somebody has been given a higher score."), code="min_value")}
+            )
 
 
 class WorkStatus(models.TextChoices):

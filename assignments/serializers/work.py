@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework.reverse import reverse
@@ -21,7 +20,7 @@ from common import serializers
 from common.errors import invalid
 from common.fields import EndDateTimeField, OptionalBooleanField
 from common.uploads import DocumentField
-from common.writing import SavesWhatWasSent
+from common.writing import HoldsRules, SavesWhatWasSent
 
 
 @extend_schema_serializer(
@@ -40,7 +39,7 @@ from common.writing import SavesWhatWasSent
         )
     ]
 )
-class AssignmentSerializer(SavesWhatWasSent, serializers.ModelSerializer):
+class AssignmentSerializer(HoldsRules, SavesWhatWasSent, serializers.ModelSerializer):
     due_at = EndDateTimeField(required=False, allow_null=True)
     allow_late = OptionalBooleanField(required=False)
     resubmissions_allowed = OptionalBooleanField(required=False)
@@ -61,12 +60,6 @@ class AssignmentSerializer(SavesWhatWasSent, serializers.ModelSerializer):
             "updated_at",
         )
         read_only_fields = ("lesson",)
-
-    def validate_max_score(self, value: int) -> int:
-        given = self.instance.submissions.aggregate(highest=Max("raw_score"))["highest"] if self.instance else None
-        if given is not None and given > value:
-            raise serializers.ValidationError(_("Somebody has been given a higher score."), code="min_value")
-        return value
 
 
 class LongTextField(serializers.CharField):

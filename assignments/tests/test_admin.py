@@ -5,7 +5,7 @@ from django.apps import apps
 from django.contrib import admin as site
 from django.urls import reverse
 
-from assignments.models import Answer, Certificate
+from assignments.models import Answer, Assignment, Certificate
 from assignments.tests.factories import (
     AssignmentFactory,
     AttemptFactory,
@@ -13,6 +13,7 @@ from assignments.tests.factories import (
     CommentFactory,
     QuizFactory,
     SubmissionFactory,
+    SubmissionVersionFactory,
 )
 
 REGISTERED = [model for model in apps.get_app_config("assignments").get_models() if site.site.is_registered(model)]
@@ -77,6 +78,24 @@ def test_the_key_of_a_quiz_stands_beside_its_questions(office, rows):
 
     assert "Sirius; Сириус" in shown
     assert "3.5" in shown
+
+
+@pytest.mark.parametrize("given", ["latest", "earlier"])
+def test_the_highest_score_is_not_lowered_under_one_that_was_given(office, enrolled, course, given):
+    """As over the API."""
+    work = SubmissionFactory(assignment__lesson=course.lessons.first(), student=enrolled, version=2)
+    if given == "latest":
+        type(work).objects.update(status="graded", raw_score=90, score=90)
+    else:
+        SubmissionVersionFactory(submission=work, status="returned", raw_score=90, score=90)
+    assignment = work.assignment
+    body = {"title": "New", "max_score": 50, "late_penalty_percent_per_day": 0}
+
+    answer = office.post(page(Assignment, "change", assignment.pk), body)
+
+    assert "max_score" in answer.context["adminform"].form.errors
+    assignment.refresh_from_db()
+    assert (assignment.max_score, assignment.title != "New") == (100, True)
 
 
 def test_a_certificate_is_issued_by_adding_it(office, admin, course, student):
