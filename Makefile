@@ -47,9 +47,10 @@ test: $(VENV)/.dev ## The whole test suite, on SQLite, then on PostgreSQL and Re
 	@echo "== On PostgreSQL and Redis"
 	@$(BIN)/python -m common.testing.services $(BIN)/python -m pytest -q -n 2 $(ARGS)
 
-# The tests that ask how much they shall do.
+# The tests that ask how much they shall do. PROMISES=part does an eighth.
+PROMISES ?= full
 promises: $(VENV)/.dev ## What is promised of money, letters and sign-ins, at full size: a quarter of an hour
-	@PROMISES=full $(BIN)/python -m common.testing.services $(BIN)/python -m pytest -q -n 0 $(ARGS) \
+	@PROMISES=$(PROMISES) $(BIN)/python -m common.testing.services $(BIN)/python -m pytest -q -n 0 $(ARGS) \
 		$$(grep -l common.testing.scale */tests/test_*.py)
 
 # Counting lines doubles the time: it is done on one of the two databases, and not in `make test`.

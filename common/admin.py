@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.validators import ProhibitNullCharactersValidator
 from django.db import DataError, IntegrityError, NotSupportedError, connection, models, transaction
@@ -25,6 +26,29 @@ from common.writing import lock_row, save_fields
 
 # What services and the database refuse, and a person is told rather than a page that broke.
 REFUSALS = (APIException, ValidationError, IntegrityError)
+
+
+class _KnownIds:
+    """For the widgets of autocompletion: a form that is shown again holds what was sent, which may be no id at all."""
+
+    field: Any
+
+    def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
+        key = self.field.remote_field.model._meta.pk
+        return super().optgroups(name, [one for one in value if _is_value_of(key, one)], attr)  # type: ignore[misc]
+
+
+class _AutocompleteSelect(_KnownIds, AutocompleteSelect): ...
+
+
+class _AutocompleteSelectMultiple(_KnownIds, AutocompleteSelectMultiple): ...
+
+
+def _is_value_of(field: Any, value: Any) -> bool:
+    try:
+        return field.to_python(value) is not None
+    except (ValidationError, ValueError, OverflowError):
+        return False
 
 
 class AddressesAreInput:
@@ -47,6 +71,16 @@ class AddressesAreInput:
             self.message_user(request, _("There is no such row."), messages.WARNING)  # type: ignore[attr-defined]
             return HttpResponseRedirect(request.get_full_path())
         return super().response_action(request, queryset)  # type: ignore[misc]
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):  # type: ignore[attr-defined] # ModelAdmin's
+            kwargs.setdefault("widget", _AutocompleteSelect(db_field, self.admin_site))  # type: ignore[attr-defined]
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):  # type: ignore[attr-defined]
+            kwargs.setdefault("widget", _AutocompleteSelectMultiple(db_field, self.admin_site))  # type: ignore[attr-defined]
+        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
         """Autocompletion hands on what stands in the address; no text in PostgreSQL holds a NUL."""
