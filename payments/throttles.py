@@ -11,7 +11,7 @@ from common.addresses import client_address
 class UnknownSessionThrottle(SimpleRateThrottle):
     """Sessions that are not noted here, by the caller's address."""
 
-    rate = "5/min"
+    rate = "10/min"
 
     def get_cache_key(self, request: Request, view: Any) -> str:
         return f"unknown-session:{client_address(request)}"

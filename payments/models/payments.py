@@ -46,10 +46,10 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         return self.filter(paid_course__isnull=True, paid_lesson__isnull=True, status__in=Payment.UNPAID)
 
     def without_session(self, within: timedelta) -> "PaymentQuerySet":
-        """Unpaid card payments, opened so lately, whose session has not been noted."""
-        since = timezone.now() - within
+        """Card payments whose session has not been noted: pending ones, and unpaid ones that were opened so lately."""
+        lately = Q(status__in=Payment.UNPAID, created_at__gte=timezone.now() - within)
         return self.filter(
-            created_at__gte=since, stripe_session_id="", status__in=Payment.UNPAID, payment_method=Payment.Method.CARD
+            Q(status=Payment.Status.PENDING) | lately, stripe_session_id="", payment_method=Payment.Method.CARD
         )
 
     def for_listing(self) -> "PaymentQuerySet":

@@ -86,7 +86,7 @@ def test_while_a_session_is_not_noted_a_few_are_asked_about(api, unnoted, stripe
     answers = {api.get("/success/", {"session_id": f"cs_test_{number}"}).status_code for number in range(30)}
 
     assert answers == {404}
-    assert len(calls(stripe, "GET")) == 5
+    assert len(calls(stripe, "GET")) == 10
 
 
 def test_many_addresses_are_asked_for_a_few_together(api, unnoted, stripe):

@@ -37,12 +37,17 @@ class SlowsDownGuessing:
 
     request: Request
     throttle_scope: str | None
+    is_unreadable = False
 
     def get_throttles(self) -> list[Any]:
         try:
             body = self.request.data if self.request.method == "POST" else None
         except APIException:
-            body = None  # it cannot be read, which whoever asked hears in the answer
+            if self.is_unreadable:
+                body = None  # it is this that is being answered
+            else:
+                self.is_unreadable = True
+                raise
         self.throttle_scope = "coupon" if isinstance(body, Mapping) and body.get("coupon") else None
         return super().get_throttles()  # type: ignore[misc]
 

@@ -113,9 +113,11 @@ class ReturnView(APIView):
     def _may_ask_about(self, session_id: str) -> bool:
         """Anybody may send any id: of those that are not noted Stripe is asked a few times a minute, and only while a
         payment lacks its session's id, as it does if we died before noting it."""
+        if not gateway.SESSION_ID.fullmatch(session_id):
+            return False
         if Payment.objects.filter(stripe_session_id=session_id).exists():
             return True
-        if not gateway.SESSION_ID.fullmatch(session_id) or not Payment.objects.without_session(NOTED_WITHIN).exists():
+        if not Payment.objects.without_session(NOTED_WITHIN).exists():
             return False
         throttles = (UnknownSessionThrottle(), AllUnknownSessionsThrottle())
         return all(throttle.allow_request(self.request, self) for throttle in throttles)
