@@ -105,7 +105,7 @@ def test_it_is_paid_and_opened_like_any_other(buyer, student, course, tenth, str
     ("price", "currency", "coupon", "discount", "amount"),
     [
         ("100.00", "RUB", {"percent": "33.33"}, "33.33", "66.67"),
-        ("0.50", "RUB", {"percent": "33.00"}, "0.17", "0.33"),  # 0.165
+        ("2.50", "RUB", {"percent": "33.00"}, "0.83", "1.67"),  # 0.825
         ("1.50", "RUB", {"percent": "15.00"}, "0.23", "1.27"),  # 0.225: a half goes up, not to the even
         ("999.99", "RUB", {"percent": "0.01"}, "0.10", "999.89"),
         ("1001.00", "JPY", {"percent": "50.00"}, "501.00", "500.00"),

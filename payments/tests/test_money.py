@@ -94,7 +94,7 @@ def test_an_amount_survives_the_way_there_and_back_or_is_refused(currency):
     [
         ("0", "RUB"),
         ("0", "JPY"),
-        ("0.01", "RUB"),
+        ("1.00", "RUB"),
         ("0.50", "USD"),
         ("0.50", "EUR"),
         ("50", "JPY"),
