@@ -289,6 +289,9 @@ PROBLEMS: dict[str, Problem] = {
         _("Something that the request needs is away for a moment. Nothing has been decided."),
         _("Repeat after `Retry-After` seconds."),
     ),
+    "request_timeout": Problem(
+        (408,), _("The body of the request came too slowly."), _("Send it again, over a faster connection.")
+    ),
     "webhook_secret_missing": Problem(
         (503,),
         _("The server has no `STRIPE_WEBHOOK_SECRET` yet, so it cannot tell Stripe's events from others."),

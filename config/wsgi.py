@@ -11,7 +11,11 @@ import django
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import HttpResponseBase
 from django.urls import get_resolver
+from django.utils import translation
 from django.utils.http import parse_header_parameters
+from django.utils.translation import gettext_lazy as _
+
+from common.errors import problem_response
 
 CHUNK_BYTES = 64 * 1024
 BODY_MAX_BYTES = 32 * 1024 * 1024  # more than any upload that is taken
@@ -36,6 +40,16 @@ class Handler(WSGIHandler):
         return response
 
 
+def refuse_slow_body(environ: dict, start_response: Callable) -> list[bytes]:
+    """An application that answers nothing else (see config.asgi)."""
+    request = UTF8Request(environ | {"CONTENT_LENGTH": "0"})
+    with translation.override(translation.get_language_from_request(request)):
+        response = problem_response(408, "request_timeout", _("The body did not arrive in time."))
+    headers = [*response.items(), ("Content-Length", str(len(response.content))), ("Connection", "close")]
+    start_response("408 Request Timeout", headers)
+    return [response.content]
+
+
 def _measure(environ: dict) -> None:
     """Gives a body that came in chunks its length: Django reads as much as CONTENT_LENGTH says, and nothing without."""
     body = SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115 - it lives as long as the request
@@ -58,4 +72,4 @@ django.setup(set_prefix=False)
 application = Handler()
 
 # Import every view now: otherwise the first visitor waits for it.
-_ = get_resolver().url_patterns
+get_resolver().url_patterns  # noqa: B018 - the property imports them

@@ -148,8 +148,9 @@ def _commands(host: str, port: int) -> dict[str, list[str]]:
     python = [sys.executable, "-m"]
     commands = {
         "web": [
-            *python, "granian", "--interface", "wsgi", "--host", host, "--port", str(port), "--workers", "1",
-            "--blocking-threads", "8", "--no-ws", "--log-level", "error", "config.wsgi:application",
+            *python, "granian", "--interface", "asgi", "--host", host, "--port", str(port), "--workers", "1",
+            "--backlog", "8192", "--backpressure", "8192", "--http1-header-read-timeout", "10000", "--no-ws",
+            "--log-level", "error", "config.asgi:application",
         ],
         "worker": [
             *python, "celery", "-q", "-A", "config", "worker", "-B", "--loglevel", "warning", "--without-mingle",
