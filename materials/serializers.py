@@ -219,6 +219,7 @@ class LessonSerializer(ContentSerializer):
     order = serializers.IntegerField(required=False, min_value=1, max_value=MAX_ORDER)
     price = serializers.DecimalField(max_digits=10, decimal_places=2, min_value=Decimal(0), required=False)
     currency = serializers.CharField(source="course.currency", read_only=True)
+    course_title = serializers.CharField(source="course.title", read_only=True)
     is_preview = OptionalBooleanField(required=False)
     duration_seconds = serializers.IntegerField(required=False, min_value=0, max_value=1_000_000)
     attachments = serializers.SerializerMethodField()
@@ -233,6 +234,7 @@ class LessonSerializer(ContentSerializer):
         fields = (
             "id",
             "course",
+            "course_title",
             "owner",
             "title",
             "description",
@@ -317,6 +319,10 @@ class LessonOfCourseSerializer(ListedLessonSerializer):
     """A lesson in its course, which may have a thousand of them: a long description is cut there."""
 
     description = serializers.CharField(source="shown_description", read_only=True)
+    course_title = None
+
+    class Meta(ListedLessonSerializer.Meta):
+        fields = tuple(name for name in FIELDS_BUT_BODY if name != "course_title")
 
 
 class CourseOfLessonSerializer(serializers.Serializer):
@@ -327,10 +333,8 @@ class FlatLessonSerializer(LessonSerializer):
     """The same on the flat route, where a new lesson names its course."""
 
     course = serializers.PrimaryKeyRelatedField(queryset=Course.objects.all())
-    course_title = serializers.CharField(source="course.title", read_only=True)
 
     class Meta(LessonSerializer.Meta):
-        fields = (*LessonSerializer.Meta.fields, "course_title")
         read_only_fields = ("owner",)
 
     def get_fields(self) -> dict[str, serializers.Field]:
@@ -338,13 +342,6 @@ class FlatLessonSerializer(LessonSerializer):
         if self.instance is not None:
             fields["course"].read_only = True  # a lesson never moves to another course
         return fields
-
-
-class FlatListedLessonSerializer(ListedLessonSerializer):
-    course_title = serializers.CharField(source="course.title", read_only=True)
-
-    class Meta(ListedLessonSerializer.Meta):
-        fields = (*FIELDS_BUT_BODY, "course_title")
 
 
 @extend_schema_serializer(

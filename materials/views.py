@@ -41,7 +41,6 @@ from materials.serializers import (
     CourseSerializer,
     EnrollmentSerializer,
     FlatLessonSerializer,
-    FlatListedLessonSerializer,
     LessonSerializer,
     ListedLessonSerializer,
     MyMaterialsSerializer,
@@ -411,7 +410,6 @@ class LessonViewSet(LessonPages):
     """Lessons by themselves, whatever their course."""
 
     serializer_class = FlatLessonSerializer
-    listed_serializer_class = FlatListedLessonSerializer
     filterset_class = LessonFilter
     ordering = ("-created_at",)
 

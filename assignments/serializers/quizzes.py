@@ -108,7 +108,7 @@ class QuizBriefSerializer(serializers.ModelSerializer):
     """A quiz as students see it: its rules, and how often they may still try. The questions come with an attempt."""
 
     passing_score = NumberField(max_digits=5, min_value=0, max_value=100, required=False)
-    lesson_title = serializers.CharField(source="lesson.title", read_only=True, allow_null=True, default=None)
+    lesson_title = serializers.CharField(source="lesson.title", read_only=True, allow_null=True)
     question_count = serializers.IntegerField(read_only=True)
     attempts_used = serializers.IntegerField(read_only=True, help_text="By the caller.")
     best_score = NumberField(read_only=True, allow_null=True, help_text="Of the caller, in percent.")
@@ -381,7 +381,7 @@ class MyAttemptSerializer(AttemptBriefSerializer):
     is_final = serializers.BooleanField(source="quiz.is_final", read_only=True)
     passing_score = NumberField(source="quiz.passing_score", read_only=True)
     lesson = serializers.UUIDField(source="quiz.lesson_id", read_only=True, allow_null=True)
-    lesson_title = serializers.CharField(source="quiz.lesson.title", read_only=True, allow_null=True, default=None)
+    lesson_title = serializers.CharField(source="quiz.lesson.title", read_only=True, allow_null=True)
     course = serializers.UUIDField(source="quiz.course_id", read_only=True)
     course_title = serializers.CharField(source="quiz.course.title", read_only=True)
 
@@ -439,7 +439,7 @@ class AuthoredQuizSerializer(serializers.ModelSerializer):
     """A quiz as a line in the list of what its author has made."""
 
     course_title = serializers.CharField(source="course.title", read_only=True)
-    lesson_title = serializers.CharField(source="lesson.title", read_only=True, allow_null=True, default=None)
+    lesson_title = serializers.CharField(source="lesson.title", read_only=True, allow_null=True)
 
     class Meta:
         model = Quiz

@@ -23,7 +23,11 @@ def _all_of(base: type) -> list[type]:
 
 
 def serializer_classes() -> list[type[serializers.Serializer]]:
-    return [each for each in _all_of(serializers.Serializer) if issubclass(each, serializers.Serializer)]
+    return [
+        each
+        for each in _all_of(serializers.Serializer)
+        if not issubclass(each, serializers.ModelSerializer) or hasattr(each, "Meta")  # without, it is a base of others
+    ]
 
 
 def filterset_classes() -> list[type[FilterSet]]:

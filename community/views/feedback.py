@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from common.ids import UUID_PATTERN
 from common.serializers import Serializer
 from common.throttling import ScopedRateThrottle
-from common.writing import LockedWrites
+from common.writing import LockedUpdate
 from community.filters import FeedbackFilter
 from community.models import Feedback
 from community.permissions import MayReadFeedback
@@ -33,7 +33,7 @@ from community.services import feedback
     retrieve=extend_schema(summary="Open feedback"),
 )
 class FeedbackViewSet(
-    LockedWrites,
+    LockedUpdate,
     mixins.CreateModelMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,

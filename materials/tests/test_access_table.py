@@ -208,7 +208,8 @@ def routes(resolver):
         if not isinstance(entry, URLPattern):
             yield from routes(entry)
         elif actions := getattr(entry.callback, "actions", None):
-            yield from ((entry.name, method.upper()) for method in actions if method != "head")
+            served = {*entry.callback.cls.http_method_names} - {"head"}
+            yield from ((entry.name, method.upper()) for method in actions if method in served)
         else:
             view = entry.callback.view_class
             methods = [method for method in view.http_method_names if method not in {"head", "options"}]

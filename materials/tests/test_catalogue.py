@@ -447,8 +447,6 @@ def one_more_course(course):
         ("/api/lessons/{lesson}/attachments/", one_more_attachment),
         # The user; the categories with their counts.
         ("/api/categories/", one_more_course),
-        # The user; the courses; their lessons.
-        (MINE, one_more_course),
     ],
 )
 def test_no_list_asks_more_for_more_rows(client_for, course, url, add):
@@ -463,6 +461,19 @@ def test_no_list_asks_more_for_more_rows(client_for, course, url, add):
 
     assert many["count"] == few["count"] + 9
     assert len(first) == len(second) <= 5, second
+
+
+def test_what_i_made_takes_six_queries(client_for, course):
+    """The user; how many courses; the courses; their lessons; the quizzes; the posts."""
+    client = client_for("teacher")
+    one_more_course(course)
+    _few, first = queries(client, MINE)
+    for _ in range(9):
+        one_more_course(course)
+
+    _many, second = queries(client, MINE)
+
+    assert len(first) == len(second) == 6, second
 
 
 def test_popular_courses_take_four_queries(client_for, course):
