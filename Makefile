@@ -19,13 +19,13 @@ help: ## What there is
 $(VENV)/.runtime: requirements.txt
 	@test -n "$(PYTHON)" || (echo "Lyceum needs Python 3.11 or later. Name one: make run PYTHON=/path/to/python3.11"; exit 1)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing what Lyceum needs …"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
+	@echo "Installing what Lyceum needs, a line for each package: about a minute …"
+	@$(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
-	@echo "Installing what the tests need …"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
+	@echo "Installing what the tests need, a line for each package: about a minute …"
+	@$(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.txt
 	@touch $@
 
 .env:

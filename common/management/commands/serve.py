@@ -37,8 +37,10 @@ class Command(BaseCommand):
         _check_port_is_free(host, port, "PORT")
         if settings.STRIPE_STAND_IN:
             _check_port_is_free("127.0.0.1", settings.STRIPE_STAND_IN_PORT, "STRIPE_STAND_IN_PORT")
+        self._say("Bringing the database up to date …")
         call_command("migrate", verbosity=0)
         call_command("load_initial_data", if_empty=True, stdout=self.stdout)
+        self._say("Starting web server, worker and what belongs to them …")
         processes = [Process(name, command) for name, command in _commands(host, port).items()]
         try:
             self._wait_until_ready(processes, host, port)
@@ -55,6 +57,10 @@ class Command(BaseCommand):
             deadline = time.monotonic() + STOP_WITHIN_SECONDS
             for process in processes:
                 process.stop(deadline)
+
+    def _say(self, what: str) -> None:
+        self.stdout.write(what)
+        self.stdout.flush()
 
     def _wait_until_ready(self, processes: list["Process"], host: str, port: int) -> None:
         addresses = [f"http://{_reachable(host)}:{port}/readyz/"]
