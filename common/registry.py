@@ -25,6 +25,8 @@ class Registry:
 
 # (user) -> None, inside the transaction that anonymises the user.
 anonymisers = Registry()
+# (user) -> None, inside the transaction that changes a name or handle of the user, anonymising too, after it is saved.
+renamed = Registry()
 # (user) -> dict[str, dict | QuerySet]: what the app holds on the user, for the file that they may ask for: one row, or
 # a queryset of rows as dicts. Names do not repeat between apps; nobody else's data is in it.
 exports = Registry()

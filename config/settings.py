@@ -401,6 +401,14 @@ CELERY_BEAT_SCHEDULE = {
         "task": "materials.tasks.announce_pending_updates",
         "schedule": EVERY_MINUTE,
     },
+    "refresh-search": {
+        "task": "materials.tasks.refresh_search",
+        "schedule": EVERY_MINUTE,
+    },
+    "tidy-vocabulary": {
+        "task": "materials.tasks.tidy_vocabulary",
+        "schedule": crontab(hour="3", minute="50"),
+    },
     "send-pending-emails": {
         "task": "users.tasks.send_pending_emails",
         "schedule": EVERY_MINUTE,
@@ -419,7 +427,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "sweep-files": {
         "task": "common.tasks.sweep_files",
-        "schedule": crontab(minute="40"),
+        "schedule": timedelta(hours=1),
     },
     "close-expired-attempts": {
         "task": "assignments.tasks.close_expired_attempts",
@@ -455,7 +463,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "close-stale-payments": {
         "task": "payments.tasks.close_stale_payments",
-        "schedule": crontab(),
+        "schedule": EVERY_MINUTE,
     },
     "fetch-missed-events": {
         "task": "payments.tasks.fetch_missed_events",

@@ -8,9 +8,10 @@ class MaterialsConfig(AppConfig):
 
     def ready(self) -> None:
         from common import registry
-        from materials import demo, exports, services
+        from materials import demo, exports, indexing, services
 
         registry.anonymisers.register(services.anonymise_author)
+        registry.renamed.register(indexing.refresh_of_owner)
         registry.exports.register(exports.held_on)
         registry.demo_loaders.register(demo.load)
         registry.demo_clearers.register(demo.clear)

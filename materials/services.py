@@ -19,26 +19,23 @@ from common import frontend
 from common.background import enqueue
 from common.errors import RuleBroken
 from common.writing import save_fields
+from materials.indexing import delete_entry, index_course, refresh
 from materials.models import (
     Attachment,
     Category,
     CompletionCheck,
     Course,
-    CourseSearch,
     CourseUpdate,
     Enrollment,
     Lesson,
     LessonAccess,
     LessonCompletion,
     Review,
-    SearchTerm,
     Subscription,
 )
-from materials.search import deletions, stem, words
 from users.models import Notification, User
 from users.services import notify
 
-MAX_WORDS = 5000
 SUBSCRIBERS_PER_BATCH = 500
 ENROLLMENTS_PER_BATCH = 1000
 # A digest whose writer has been silent this long is taken over by another.
@@ -335,21 +332,21 @@ def set_status(course: Course, status: str) -> bool:
 
 def category_changed(category: Category) -> None:
     """Its title is found in the search for its courses."""
-    for course in category.courses.all():
-        index_course(course)
+    refresh(Course.objects.filter(category=category))
 
 
 @transaction.atomic
 def delete_category(category: Category) -> None:
     """Its courses stay, without one."""
-    courses = list(category.courses.order_by("pk"))
+    courses = list(category.courses.values_list("pk", flat=True))
     category.delete()
-    for course in courses:
-        index_course(Course.objects.get(pk=course.pk))
+    refresh(Course.objects.filter(pk__in=courses))
 
 
+@transaction.atomic
 def delete_course(course: Course) -> None:
     """With all that hangs on it; what must stay (what was paid for) raises ProtectedError."""
+    delete_entry(course.pk)
     course.delete()
 
 
@@ -377,32 +374,11 @@ def content_changed(course: Course, kind: str | None, summary: str = "") -> None
     Course.objects.filter(pk=course.pk).update(
         lesson_count=Lesson.objects.filter(course=course).count(), updated_at=timezone.now()
     )
-    index_course(course)
+    index_course(course.pk)
     if kind is None or course.status != Course.Status.PUBLISHED:
         return
     CourseUpdate.objects.create(course=course, kind=kind, summary=summary[:300])
     enqueue("materials.tasks.send_course_update_notification", str(course.pk))
-
-
-def index_course(course: Course, *, with_author: bool = True) -> None:
-    """Brings the course's search entry, and the vocabulary, up to date."""
-    lessons = course.lessons.values_list("title", "description")
-    texts = [course.title, course.description, *(text for lesson in lessons for text in lesson)]
-    texts += [course.category.title] if course.category else []
-    if with_author:
-        texts[:0] = [course.owner.full_name, course.owner.username or ""]
-    written = list(dict.fromkeys(words("\n".join(texts))))[:MAX_WORDS]
-    terms = dict.fromkeys(stem(word) for word in written)
-    CourseSearch.objects.update_or_create(course=course, defaults={"terms": " ".join(terms)})
-    spellings = {*written, *terms}
-    known = set(SearchTerm.objects.filter(deletion__in=spellings, term=F("deletion")).values_list("term", flat=True))
-    # In one order everywhere: two courses saved at once must not wait for each other's words.
-    pairs = sorted((deletion, word) for word in spellings - known for deletion in deletions(word) if deletion)
-    SearchTerm.objects.bulk_create(
-        [SearchTerm(deletion=deletion, term=word) for deletion, word in pairs],
-        batch_size=1000,
-        ignore_conflicts=True,
-    )
 
 
 # --- Update letters --------------------------------------------------------------------------------------------------
@@ -557,5 +533,3 @@ def anonymise_author(user: User) -> None:
     Subscription.objects.filter(user=user).delete()
     courses = Course.objects.filter(owner=user)
     _update_in_order(courses, status=Course.Status.ARCHIVED, updated_at=timezone.now())
-    for course in courses:
-        index_course(course, with_author=False)

@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from materials import services
+from materials import indexing, services
 
 logger = logging.getLogger(__name__)
 
@@ -44,3 +44,15 @@ def announce_pending_updates() -> int:
             if len(batch) > 1:  # the others do not wait for the one that is to blame
                 waiting.extend([course_id] for course_id in batch)
     return written
+
+
+@shared_task
+def refresh_search() -> int:
+    """Every minute: search entries that wait since somebody, or a category, has got another name. Returns how many."""
+    return indexing.refresh_waiting()
+
+
+@shared_task
+def tidy_vocabulary() -> int:
+    """Daily: words that no course is found by leave the search. Returns how many."""
+    return indexing.tidy_vocabulary()

@@ -194,7 +194,7 @@ class ProfileSerializer(serializers.ModelSerializer):
         for name, value in validated_data.items():
             setattr(instance, name, value)
         # Only what was sent: the person may have been put to sleep since this request has loaded them.
-        instance.save(update_fields=[*validated_data, "updated_at"])
+        services.save_person(instance, validated_data)
         if email:
             account.change_email(user=instance, email=email)
         return instance

@@ -1,6 +1,7 @@
 """Rules over several rows: registering, deactivating and anonymising."""
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from common.errors import invalid
-from common.registry import anonymisers
+from common.registry import anonymisers, renamed
+from common.writing import save_fields
 from users import account_letters
 from users.account import send_verification
 from users.models import INACTIVITY, Notification, NotificationPreference, SocialAccount, User
@@ -46,6 +48,14 @@ def address_of_nobody() -> str:
 
 
 @transaction.atomic
+def save_person(user: User, changed: Collection[str]) -> None:
+    """Saves these fields of somebody, and tells whatever finds or shows them by name."""
+    save_fields(user, changed)
+    if {"first_name", "last_name", "username"} & set(changed):
+        renamed.call_each(user)
+
+
+@transaction.atomic
 def anonymise_user(user: User) -> None:
     """Takes the person out of their account and keeps the books. Every token is dead from now on."""
     anonymisers.call_each(user)
@@ -63,6 +73,7 @@ def anonymise_user(user: User) -> None:
     Notification.objects.filter(recipient=user).delete()
     NotificationPreference.objects.filter(user=user).delete()
     user.save()
+    renamed.call_each(user)
     # The row is locked from here on: nothing that is being linked at this moment (users.social) stays behind.
     SocialAccount.objects.filter(user=user).delete()
     user.deactivate(DELETED)

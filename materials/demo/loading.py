@@ -9,6 +9,7 @@ from common.demo import delete_demo_rows, demo_id, demo_rows, other_rows, save_d
 from materials.demo.content import CATEGORIES, read_courses
 from materials.demo.learning import load_learning
 from materials.demo.pictures import draw_cover
+from materials.indexing import delete_entry, index_course
 from materials.models import (
     Category,
     Course,
@@ -21,7 +22,7 @@ from materials.models import (
     Subscription,
 )
 from materials.models.content import next_order
-from materials.services import index_course, refresh_rating
+from materials.services import refresh_rating
 from users.models import Notification, User
 
 
@@ -34,6 +35,8 @@ def clear() -> None:
         delete_demo_rows(model)
     delete_demo_rows(Lesson)
     # The entry of a course that stays is written anew by the load.
+    for course_id in demo_rows(Course).values_list("pk", flat=True):
+        delete_entry(course_id)
     CourseSearch.objects.filter(course__in=demo_rows(Course)).delete()
     delete_demo_rows(Course)
     delete_demo_rows(Category)
@@ -54,7 +57,7 @@ def load(people: dict[str, User]) -> dict[str, int]:
     tell_student(people["student"], courses, now)
     for course in courses.values():
         count(course)
-        index_course(course)
+        index_course(course.pk)
     return {"courses": len(courses), "lessons": sum(map(len, lessons.values()))}
 
 

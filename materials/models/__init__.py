@@ -1,5 +1,6 @@
-from materials.models.content import Attachment, Category, Course, CourseSearch, Lesson, SearchTerm
+from materials.models.content import Attachment, Category, Course, Lesson
 from materials.models.learning import CompletionCheck, Enrollment, LessonAccess, LessonCompletion
+from materials.models.search import CourseSearch, CourseWord, SearchRefresh, SearchTerm
 from materials.models.social import CourseUpdate, Review, Subscription
 
 __all__ = [
@@ -9,11 +10,13 @@ __all__ = [
     "Course",
     "CourseSearch",
     "CourseUpdate",
+    "CourseWord",
     "Enrollment",
     "Lesson",
     "LessonAccess",
     "LessonCompletion",
     "Review",
+    "SearchRefresh",
     "SearchTerm",
     "Subscription",
 ]

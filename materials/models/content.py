@@ -18,7 +18,8 @@ from common.files import FileField, ImageField
 from common.models import EditableRow, Language, Row
 from common.money import check_price
 from materials.links import normalise_youtube_url, validate_no_foreign_links
-from materials.search import TermsField, query_deletions, query_groups
+from materials.models.search import CourseSearch, SearchTerm
+from materials.search import query_deletions, query_groups
 from users.models import User
 
 Viewer = User | AnonymousUser
@@ -368,35 +369,6 @@ class Attachment(Row):
             if of_course.count() >= MAX_ATTACHMENTS:
                 text = _("A course has at most %(n)s attachments.") % {"n": MAX_ATTACHMENTS}
                 raise ValidationError(text, code="too_many_attachments")
-
-
-class CourseSearch(models.Model):
-    """What search looks through; kept apart from the course so that a list never reads it."""
-
-    course = models.OneToOneField(Course, models.CASCADE, primary_key=True, related_name="search_entry")
-    terms = TermsField()
-
-    class Meta:
-        verbose_name = _("search entry")
-        verbose_name_plural = _("search entries")
-
-    def __str__(self) -> str:
-        return str(self.course_id)
-
-
-class SearchTerm(models.Model):
-    """The vocabulary: each known word, and each stem, under each of its deletions (see `materials.search`)."""
-
-    deletion = models.CharField(max_length=40)
-    term = models.CharField(max_length=40)
-
-    class Meta:
-        verbose_name = _("search term")
-        verbose_name_plural = _("search terms")
-        constraints = [models.UniqueConstraint(fields=["deletion", "term"], name="materials_search_term")]
-
-    def __str__(self) -> str:
-        return self.term
 
 
 def next_order(course: Course) -> int:
