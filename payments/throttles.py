@@ -3,18 +3,17 @@
 from typing import Any
 
 from rest_framework.request import Request
-from rest_framework.throttling import SimpleRateThrottle
 
-from common.addresses import client_address
+from common.throttling import Throttle
 
 
-class UnknownSessionThrottle(SimpleRateThrottle):
+class UnknownSessionThrottle(Throttle):
     """Sessions that are not noted here, by the caller's address."""
 
     rate = "10/min"
 
     def get_cache_key(self, request: Request, view: Any) -> str:
-        return f"unknown-session:{client_address(request)}"
+        return f"unknown-session:{self.get_ident(request)}"
 
 
 class AllUnknownSessionsThrottle(UnknownSessionThrottle):
