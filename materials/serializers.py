@@ -120,6 +120,27 @@ class VideoURLField(serializers.CharField):
         return normalise_youtube_url(text) if text else ""
 
 
+class OutlineItemSerializer(serializers.Serializer):
+    """An assignment or a quiz in an outline, open to whom the outline is; what it asks is not."""
+
+    kind = serializers.ChoiceField(choices=["assignment", "quiz"])
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    due_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    is_final = serializers.BooleanField()
+    state = serializers.ChoiceField(
+        choices=["not_started", "submitted", "returned", "graded", "in_progress", "passed", "failed"],
+        allow_null=True,
+        help_text="The caller's: of an assignment `not_started`, `submitted`, `returned`, `graded`; of a quiz "
+        "`not_started`, `in_progress`, `passed`, `failed`; null without sign-in.",
+    )
+
+
+class NextLessonSerializer(serializers.Serializer):
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+
+
 class LessonOutlineSerializer(serializers.ModelSerializer):
     """A lesson's line on a course card. Cards never carry content: the last three members are null here, and filled in
     the course itself wherever the lesson is open."""
@@ -226,6 +247,7 @@ class LessonSerializer(ContentSerializer):
     video = serializers.SerializerMethodField()
     is_locked = serializers.SerializerMethodField()
     lock_reason = serializers.SerializerMethodField()
+    items = OutlineItemSerializer(many=True, read_only=True)
     is_completed = serializers.BooleanField(read_only=True)
     position_seconds = serializers.SerializerMethodField(help_text="Where the caller has stopped the video.")
 
@@ -250,6 +272,7 @@ class LessonSerializer(ContentSerializer):
             "duration_seconds",
             "is_locked",
             "lock_reason",
+            "items",
             "is_completed",
             "position_seconds",
             "created_at",
@@ -298,16 +321,13 @@ class LessonSerializer(ContentSerializer):
         return lesson.lock_reason
 
 
-FIELDS_BUT_BODY = tuple(name for name in LessonSerializer.Meta.fields if name != "body")
-
-
 class ListedLessonSerializer(LessonSerializer):
-    """A lesson among others: its body stands on its own route alone."""
+    """A lesson among others: its body stands on its own route alone, what it asks for there and in the course."""
 
     body = None
 
     class Meta(LessonSerializer.Meta):
-        fields = FIELDS_BUT_BODY
+        fields = tuple(name for name in LessonSerializer.Meta.fields if name not in {"body", "items"})
 
     def to_representation(self, lesson: Lesson) -> dict[str, Any]:
         data = super().to_representation(lesson)
@@ -321,8 +341,8 @@ class LessonOfCourseSerializer(ListedLessonSerializer):
     description = serializers.CharField(source="shown_description", read_only=True)
     course_title = None
 
-    class Meta(ListedLessonSerializer.Meta):
-        fields = tuple(name for name in FIELDS_BUT_BODY if name != "course_title")
+    class Meta(LessonSerializer.Meta):
+        fields = tuple(name for name in LessonSerializer.Meta.fields if name not in {"body", "course_title"})
 
 
 class CourseOfLessonSerializer(serializers.Serializer):
@@ -372,6 +392,7 @@ class CourseCardSerializer(ContentSerializer):
     currency = serializers.CharField(max_length=3, required=False)
     certificate_enabled = OptionalBooleanField(required=False)
     sequential = OptionalBooleanField(required=False)
+    duration_seconds = serializers.SerializerMethodField()
     lessons = LessonOutlineSerializer(many=True, read_only=True, source="outline")
     is_subscribed = serializers.BooleanField(read_only=True)
     is_enrolled = serializers.SerializerMethodField()
@@ -396,6 +417,7 @@ class CourseCardSerializer(ContentSerializer):
             "access_days",
             "published_at",
             "lesson_count",
+            "duration_seconds",
             "lessons",
             "rating_average",
             "rating_count",
@@ -406,6 +428,11 @@ class CourseCardSerializer(ContentSerializer):
             "updated_at",
         )
         read_only_fields = ("published_at", "lesson_count", "rating_average", "rating_count", "enrollment_count")
+
+    @extend_schema_field(int)
+    def get_duration_seconds(self, course: Course) -> int:
+        """Of all its lessons."""
+        return sum(lesson.duration_seconds for lesson in course.outline)
 
     @extend_schema_field(bool)
     def get_is_enrolled(self, course: Course) -> bool:
@@ -424,6 +451,20 @@ class CourseSerializer(CourseCardSerializer):
     """A course with its outline; lessons that are open to the caller bring their content, but for the body."""
 
     lessons = LessonOfCourseSerializer(many=True, read_only=True, source="outline")
+    items = OutlineItemSerializer(many=True, read_only=True, help_text="What belongs to no lesson: a final quiz, say.")
+    next_lesson = serializers.SerializerMethodField()
+
+    class Meta(CourseCardSerializer.Meta):
+        fields = (*CourseCardSerializer.Meta.fields, "items", "next_lesson")
+
+    @extend_schema_field(NextLessonSerializer(allow_null=True))
+    def get_next_lesson(self, course: Course) -> Any:
+        """Where the caller goes on: the first open lesson that they have not completed. Null for who does not study."""
+        if not self.get_is_enrolled(course):
+            return None
+        left = (lesson for lesson in course.outline if lesson.lock_reason is None and not lesson.is_completed)
+        lesson = next(left, None)
+        return NextLessonSerializer(lesson).data if lesson else None
 
 
 class CourseIdSerializer(serializers.Serializer):

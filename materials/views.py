@@ -30,6 +30,7 @@ from materials import access, services
 from materials.filters import CourseFilter, LessonFilter, ReviewFilter
 from materials.models import Attachment, Category, Course, CourseUpdate, Lesson, LessonCompletion, Review
 from materials.models.content import Viewer
+from materials.outline import set_course_items, set_lesson_items
 from materials.permissions import MayAuthor, MayChangeReview, MayManageCourse
 from materials.serializers import (
     AttachmentSerializer,
@@ -147,6 +148,8 @@ class CourseViewSet(LockedWrites, viewsets.ModelViewSet):
     def get_object(self) -> Course:
         course = super().get_object()
         access.set_outline_locks(self.request.user, [course])
+        if self.action == "retrieve":
+            set_course_items(self.request.user, course)
         return course
 
     @transaction.atomic
@@ -170,6 +173,7 @@ class CourseViewSet(LockedWrites, viewsets.ModelViewSet):
         user = self.request.user
         loaded = with_content(Course.objects.for_listing(user), user).get(pk=course.pk)
         access.set_outline_locks(user, [loaded])
+        set_course_items(user, loaded)
         return loaded
 
     @extend_schema(
@@ -315,6 +319,9 @@ class LessonPages(
     def get_permissions(self) -> list[Any]:
         return [IsAuthenticatedOrReadOnly(), MayManageCourse()]
 
+    def get_serializer_class(self) -> type[Serializer]:
+        return ListedLessonSerializer if self.action == "list" else self.serializer_class
+
     def lessons(self) -> QuerySet[Lesson]:
         user = self.request.user
         lessons = Lesson.objects.filter(course__in=Course.objects.visible_to(user).values("pk"))
@@ -331,6 +338,7 @@ class LessonPages(
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         lesson = self.get_object()
         access.check_open(request.user, lesson)
+        set_lesson_items(request.user, [lesson])
         return Response(self.get_serializer(lesson).data)
 
     def get_serializer_class(self) -> type[Serializer]:
@@ -359,12 +367,14 @@ class LessonPages(
             lesson = serializer.save()
             services.content_changed(lesson.course, CourseUpdate.Kind.LESSON_CHANGED, lesson.title)
         access.set_lesson_locks(self.request.user, [lesson])
+        set_lesson_items(self.request.user, [lesson])
 
     def perform_destroy(self, instance: Lesson) -> None:
         services.delete_lesson(instance)
 
     def _shown(self, serializer: Serializer, lesson: Lesson) -> Any:
         access.set_lesson_locks(self.request.user, [lesson])
+        set_lesson_items(self.request.user, [lesson])
         return serializer.to_representation(lesson)
 
 

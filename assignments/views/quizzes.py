@@ -26,7 +26,7 @@ from assignments.serializers.quizzes import (
     QuizBriefSerializer,
     QuizSerializer,
 )
-from assignments.services import attempts
+from assignments.services import attempts, outline
 from assignments.views.parents import InCourse, InQuiz, check_own_work, path_parameters
 from common.errors import RuleBroken
 from common.ids import UUID_PATTERN
@@ -128,6 +128,7 @@ class QuizViewSet(LockedWrites, InCourse, viewsets.ModelViewSet):
     def perform_create(self, serializer: Serializer) -> None:
         questions = serializer.validated_data.pop("questions", [])
         with transaction.atomic():
+            outline.check_room(self.course)
             quiz = serializer.save(course=self.course)
             attempts.replace_questions(quiz, questions)
         serializer.instance = self.get_queryset().get(pk=quiz.pk)

@@ -22,7 +22,7 @@ from assignments.serializers.work import (
     MySubmissionSerializer,
     SubmissionSerializer,
 )
-from assignments.services import submissions
+from assignments.services import outline, submissions
 from assignments.views.parents import (
     InAssignment,
     InLesson,
@@ -76,7 +76,9 @@ class AssignmentViewSet(LockedWrites, InLesson, viewsets.ModelViewSet):
         access.check_open(self.request.user, self.lesson)
         return Assignment.objects.filter(lesson=self.lesson)
 
+    @transaction.atomic
     def perform_create(self, serializer: Serializer) -> None:
+        outline.check_room(self.course)
         serializer.save(lesson=self.lesson)
 
     def perform_destroy(self, instance: Assignment) -> None:

@@ -172,6 +172,8 @@ class Course(EditableRow):
     my_enrollment_status: str | None
     my_enrollment_expires_at: datetime | None
     outline: list["Lesson"]
+    # What `materials.outline` adds: what belongs to the course as a whole.
+    items: list[dict[str, Any]]
 
     objects = CourseQuerySet.as_manager()
 
@@ -296,6 +298,8 @@ class Lesson(EditableRow):
     is_bought: bool
     is_completed: bool
     lock_reason: str | None
+    # What `materials.outline` adds.
+    items: list[dict[str, Any]]
 
     objects = LessonQuerySet.as_manager()
 

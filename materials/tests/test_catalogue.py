@@ -270,6 +270,7 @@ def test_a_card(api, course, teacher):
         "sequential": False,
         "access_days": None,
         "lesson_count": 3,
+        "duration_seconds": 0,
         "rating_average": "0.00",
         "rating_count": 0,
         "enrollment_count": 0,
@@ -487,7 +488,7 @@ def test_popular_courses_take_four_queries(client_for, course):
     assert (len(first), len(again)) == (4, 3), again
 
 
-def test_opening_a_course_takes_four_queries(client_for, course):
+def test_opening_a_course_takes_six_queries(client_for, course):
     client = client_for("enrolled")
     url = f"{URL}{course.pk}/"
     _few, first = queries(client, url)
@@ -496,8 +497,8 @@ def test_opening_a_course_takes_four_queries(client_for, course):
 
     _many, second = queries(client, url)
 
-    # The user; the course; its lessons; their attachments.
-    assert len(first) == len(second) == 4, second
+    # The user; the course; its lessons; their attachments; assignments; quizzes.
+    assert len(first) == len(second) == 6, second
 
 
 # --- Asking again ----------------------------------------------------------------------------------------------------
