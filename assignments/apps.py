@@ -8,7 +8,7 @@ class AssignmentsConfig(AppConfig):
 
     def ready(self) -> None:
         from assignments import demo, exports
-        from assignments.services import certificates, outline
+        from assignments.services import certificates, outline, submissions
         from assignments.views import learning, quizzes
         from common import registry
 
@@ -16,6 +16,7 @@ class AssignmentsConfig(AppConfig):
         registry.authored.register(quizzes.authored_part)
         registry.dashboards.register(learning.dashboard_part)
         registry.exports.register(exports.held_on)
+        registry.link_checks.register(submissions.needless_reminders)
         registry.outline_items.register(outline.items_of)
         registry.demo_loaders.register(demo.load)
         registry.demo_clearers.register(demo.clear)

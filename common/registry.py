@@ -42,6 +42,8 @@ authored = Registry()
 # (user, courses=[ids] or lessons=[ids]) -> dict[id, list[dict]]: what the app adds to outlines (kind, id, title,
 # due_at, is_final, state), by the id of the lesson, or of the course, that it belongs to. `materials.outline` reads it.
 outline_items = Registry()
+# (notifications) -> the ids of those that lead nowhere by now: to what their recipient may not open, or has done.
+link_checks = Registry()
 # (people: dict[str, User]) -> dict[str, int]: creates the app's demo data and says how many rows of what. The part of
 # `users` fills `people`, those after it look people up there: people["student"].
 demo_loaders = Registry()

@@ -597,11 +597,16 @@ SPECTACULAR_SETTINGS = {
         "RefundRequestStatusEnum": "payments.models.RefundRequest.Status",
         "PaymentMethodEnum": "payments.models.Payment.Method",
         "EnrollmentStatusEnum": "materials.models.Enrollment.Status",
+        "OutlineItemStateEnum": [
+            (state, state)
+            for state in ("not_started", "submitted", "returned", "graded", "in_progress", "passed", "failed")
+        ],
         "SubmissionStatusEnum": "assignments.models.Submission.Status",
         "GradeStatusEnum": [("graded", "Graded"), ("returned", "Returned")],
         "CertificateStatusEnum": "assignments.models.Certificate.Status",
         "RevokedStatusEnum": [("revoked", "Revoked")],
         "VerificationStatusEnum": [("valid", "valid"), ("revoked", "revoked")],
+        "AttemptStateEnum": "assignments.models.Attempt.State",
         "QuestionKindEnum": "assignments.models.Question.Kind",
         "RemainingKindEnum": [("lesson", "lesson"), ("assignment", "assignment"), ("quiz", "quiz")],
         "PostStatusEnum": "community.models.Post.Status",

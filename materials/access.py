@@ -3,8 +3,10 @@
 Everything that stands under a lesson (body, video, attachments, assignments, quizzes) asks here.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from uuid import UUID
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -13,13 +15,16 @@ from rest_framework.exceptions import NotAuthenticated
 
 from common.errors import RuleBroken
 from materials.models import Course, Enrollment, Lesson, LessonAccess, LessonCompletion
-from materials.models.content import Viewer
+from materials.models.content import LessonQuerySet, Viewer
 from users.models import User
 
 NOT_ENROLLED = "not_enrolled"
 PAYMENT_REQUIRED = "payment_required"
 ACCESS_EXPIRED = "access_expired"
 PREVIOUS_LESSON_REQUIRED = "previous_lesson_required"
+
+# What `set_locks` asks of a lesson itself.
+JUDGED = ("id", "course", "is_preview", "order")
 
 NOTHING: frozenset[str] = frozenset()
 # One's own work and its grades stay readable when access has run out, and when a lesson is put before them later.
@@ -90,7 +95,7 @@ def set_lesson_locks(user: Viewer, lessons: Iterable[Lesson]) -> None:
     course_ids = {lesson.course_id for lesson in wanted}
     siblings = Lesson.objects.filter(course__in=course_ids).for_viewer(user).order_by("order", "id")
     by_course: dict[object, list[Lesson]] = {}
-    for sibling in siblings.only("id", "course", "is_preview", "order"):
+    for sibling in siblings.only(*JUDGED):
         by_course.setdefault(sibling.course_id, []).append(sibling)
     courses = Course.objects.filter(pk__in=course_ids).for_listing(user)
     judged: dict[object, Lesson] = {}
@@ -109,6 +114,93 @@ def set_lesson_locks(user: Viewer, lessons: Iterable[Lesson]) -> None:
         same = judged.get(lesson.pk)
         lesson.lock_reason = same.lock_reason if same else NOT_ENROLLED
         lesson.is_completed = same is not None and same.is_completed
+
+
+def open_lessons(user: User) -> LessonQuerySet:
+    """Lessons that `check_open` lets the user into, of courses that they see: what may be offered to them."""
+    visible = Course.objects.visible_to(user).order_by().values("pk")
+    return Lesson.objects.filter(course__in=visible).for_viewer(user).open_to(user)
+
+
+Pair = tuple[UUID, UUID]
+
+
+def openable(pairs: Iterable[Pair], *, ignoring: frozenset[str] = NOTHING) -> set[Pair]:
+    """Of these (person, lesson) those where the person may open the lesson now: the question of `open_lessons` for any
+    number of people at once. As many queries for one as for a thousand."""
+    wanted = set(pairs)
+    lessons = {
+        lesson.pk: lesson for lesson in Lesson.objects.filter(pk__in={lesson for _user, lesson in wanted}).only(*JUDGED)
+    }
+    by_course: dict[Pair, list[Lesson]] = defaultdict(list)
+    for user_id, lesson_id in wanted:
+        if lesson_id in lessons:
+            by_course[user_id, lessons[lesson_id].course_id].append(lessons[lesson_id])
+    seen = _Seen(by_course)
+    outlines, completed = _sequences(seen)
+    found = set()
+    for user_id, course_id in seen.pairs:
+        course, enrollment = seen.courses[course_id], seen.enrollments.get((user_id, course_id))
+        judged = outlines.get(course_id) or by_course[user_id, course_id]
+        for lesson in judged:
+            lesson.is_bought = (user_id, lesson.pk) in seen.bought
+            lesson.is_completed = enrollment is not None and (enrollment.pk, lesson.pk) in completed
+        status, expires_at = (enrollment.status, enrollment.expires_at) if enrollment else (None, None)
+        set_locks(seen.people[user_id], course, judged, status=status, expires_at=expires_at)
+        found |= {
+            (user_id, lesson.pk) for lesson in judged if lesson.lock_reason is None or lesson.lock_reason in ignoring
+        }
+    return found & wanted
+
+
+def seen_courses(pairs: Iterable[Pair]) -> set[Pair]:
+    """Of these (person, course) those where the person sees the course: `Course.objects.visible_to` for any number of
+    people at once. Those whose account is not active see nothing."""
+    return _Seen(pairs).pairs
+
+
+class _Seen:
+    """Which of these people see which of these courses, and what has been read to find that out."""
+
+    def __init__(self, pairs: Iterable[Pair]) -> None:
+        wanted = set(pairs)
+        people = User.objects.for_request().filter(pk__in={user for user, _course in wanted}, is_active=True)
+        self.people = {user.pk: user for user in people}
+        self.courses = Course.objects.select_related("owner").in_bulk({course for _user, course in wanted})
+        enrollments = Enrollment.objects.filter(user__in=self.people, course__in=self.courses)
+        self.enrollments = {(enrollment.user_id, enrollment.course_id): enrollment for enrollment in enrollments}
+        bought = LessonAccess.objects.filter(user__in=self.people, lesson__course__in=self.courses)
+        rows = list(bought.values_list("user", "lesson", "lesson__course"))
+        self.bought = {(user, lesson) for user, lesson, _course in rows}
+        self.bought_in = {(user, course) for user, _lesson, course in rows}
+        self.pairs = {(user, course) for user, course in wanted if self._sees(user, course)}
+
+    def _sees(self, user_id: UUID, course_id: UUID) -> bool:
+        user, course = self.people.get(user_id), self.courses.get(course_id)
+        if user is None or course is None:
+            return False
+        if course.status == Course.Status.PUBLISHED or course.is_managed_by(user):
+            return True
+        enrollment = self.enrollments.get((user_id, course_id))
+        is_kept = (enrollment is not None and not enrollment.is_revoked) or (user_id, course_id) in self.bought_in
+        return course.status == Course.Status.ARCHIVED and is_kept
+
+
+def _sequences(seen: _Seen) -> tuple[dict[UUID, list[Lesson]], set[Pair]]:
+    """Of the courses whose lessons open one after another: all their lessons, in order, and (enrollment, lesson) of
+    those that these people have completed."""
+    sequential = {course_id for _user, course_id in seen.pairs if seen.courses[course_id].sequential}
+    outlines: dict[UUID, list[Lesson]] = defaultdict(list)
+    if not sequential:
+        return outlines, set()
+    for lesson in Lesson.objects.filter(course__in=sequential).only(*JUDGED).order_by("order", "id"):
+        outlines[lesson.course_id].append(lesson)
+    done = LessonCompletion.objects.filter(
+        enrollment__in=[each.pk for pair, each in seen.enrollments.items() if pair in seen.pairs],
+        lesson__course__in=sequential,
+        completed_at__isnull=False,
+    )
+    return outlines, set(done.values_list("enrollment", "lesson"))
 
 
 def check_open(user: Viewer, lesson: Lesson, *, ignoring: frozenset[str] = NOTHING) -> None:

@@ -8,11 +8,12 @@ class MaterialsConfig(AppConfig):
 
     def ready(self) -> None:
         from common import registry
-        from materials import demo, exports, indexing, services
+        from materials import demo, exports, indexing, reach, services
 
         registry.anonymisers.register(services.anonymise_author)
         registry.renamed.register(indexing.refresh_of_owner)
         registry.exports.register(exports.held_on)
+        registry.link_checks.register(reach.closed_links)
         registry.demo_loaders.register(demo.load)
         registry.demo_clearers.register(demo.clear)
         registry.demo_strangers.register(demo.strangers)

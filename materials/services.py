@@ -19,6 +19,7 @@ from common import frontend
 from common.background import enqueue
 from common.errors import RuleBroken
 from common.writing import save_fields
+from materials import access
 from materials.indexing import delete_entry, index_course, refresh
 from materials.models import (
     Attachment,
@@ -451,7 +452,8 @@ def _subscribers(course_ids: list[UUID]) -> Iterator[list[tuple[UUID, User]]]:
         else:
             subscriptions = subscriptions.filter(course__in=course_ids)
         batch = list(subscriptions[:SUBSCRIBERS_PER_BATCH])
-        yield [(each.course_id, each.user) for each in batch if each.user.is_active]
+        seen = access.seen_courses([(each.user_id, each.course_id) for each in batch])
+        yield [(each.course_id, each.user) for each in batch if (each.user_id, each.course_id) in seen]
         if len(batch) == SUBSCRIBERS_PER_BATCH:
             cut = batch[-1]
             course_ids = [course_id for course_id in course_ids if course_id > cut.course_id]

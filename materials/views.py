@@ -309,7 +309,6 @@ class LessonPages(
 ):
     """What the nested and the flat route of lessons share."""
 
-    listed_serializer_class = ListedLessonSerializer
     search_fields = ("title", "description")
     queryset = Lesson.objects.all()
     lookup_value_regex = UUID_PATTERN
@@ -320,7 +319,7 @@ class LessonPages(
         return [IsAuthenticatedOrReadOnly(), MayManageCourse()]
 
     def get_serializer_class(self) -> type[Serializer]:
-        return ListedLessonSerializer if self.action == "list" else self.serializer_class
+        return ListedLessonSerializer if self.action == "list" else super().get_serializer_class()
 
     def lessons(self) -> QuerySet[Lesson]:
         user = self.request.user
@@ -340,9 +339,6 @@ class LessonPages(
         access.check_open(request.user, lesson)
         set_lesson_items(request.user, [lesson])
         return Response(self.get_serializer(lesson).data)
-
-    def get_serializer_class(self) -> type[Serializer]:
-        return self.listed_serializer_class if self.action == "list" else super().get_serializer_class()
 
     def lock_rows(self) -> None:
         """The whole course: its lessons, their places and their number change together."""

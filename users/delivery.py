@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from common.background import enqueue
 from common.mail import Letter, hand_over, is_refused_for_good
+from common.registry import link_checks
 from users import leases, limits
 from users.letters import Writer
 from users.models import Notification, User
@@ -87,9 +88,10 @@ def _write_out(chunk: list[Notification]) -> dict[Letter, Notification]:
     chunk = limits.sift(chunk, _lease(chunk))
     digests = _items_of(chunk)
     letters = {}
+    void = _check_links([*chunk, *(item for items in digests.values() for item in items)])
     for notification in chunk:
-        items = digests.get(notification.pk, ())
-        if notification.kind == Notification.DIGEST and not items:
+        items = [item for item in digests.get(notification.pk, ()) if item.pk not in void]
+        if notification.pk in void or (notification.kind == Notification.DIGEST and not items):
             _mine(notification).update(email_status=Notification.EmailStatus.NONE)  # nothing of it is wanted any more
             continue
         try:
@@ -97,6 +99,21 @@ def _write_out(chunk: list[Notification]) -> dict[Letter, Notification]:
         except Exception as error:  # the standard library trips over some addresses in ways of its own
             _mark_refused(notification, error)
     return letters
+
+
+def _check_links(notifications: list[Notification]) -> set[UUID]:
+    """Takes away links that do not open for the recipient any more. Returns what says nothing without its link."""
+    closed = set().union(*link_checks.call_each([each for each in notifications if each.url]))
+    void = set()
+    for notification in notifications:
+        if notification.pk in closed and notification.kind in Notification.INVITATIONS:
+            void.add(notification.pk)
+        elif notification.pk in closed:
+            notification.url = ""  # in this letter
+    if void:
+        told = Notification.objects.filter(pk__in=void, email_status=Notification.EmailStatus.DIGEST)
+        told.update(email_status=Notification.EmailStatus.NONE, email_lease=None)
+    return void
 
 
 def _mine(notification: Notification) -> QuerySet[Notification]:
@@ -190,6 +207,8 @@ def _items_of(chunk: list[Notification]) -> dict[UUID, list[Notification]]:
     items: dict[UUID, list[Notification]] = defaultdict(list)
     digests = [letter for letter in chunk if letter.kind == Notification.DIGEST]
     if digests:
+        recipients = {digest.recipient_id: digest.recipient for digest in digests}
         for item in Notification.objects.told_by(digests).order_by("-created_at", "-pk"):
+            item.recipient = recipients[item.recipient_id]
             items[item.email_lease].append(item)  # type: ignore[index]
     return items

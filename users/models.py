@@ -390,6 +390,8 @@ class Notification(Row):
     TELL_OF_SIGN_INS = (SIGN_IN_ADDED, PASSWORD_CHANGED, SIGNED_OUT)
 
     LIMITED = frozenset(Kind.values) - {Kind.ACCOUNT_DEACTIVATED.value}
+    # Kinds that only ask their recipient to open something: without it, there is nothing to say.
+    INVITATIONS = frozenset({Kind.COURSE_UPDATED, Kind.DUE_SOON})
 
     RETRY_AFTER = timedelta(minutes=2)
     MAX_ATTEMPTS = 10

@@ -106,7 +106,9 @@ class MyCourseSerializer(serializers.ModelSerializer):
 
     @extend_schema_field(LessonBriefSerializer(allow_null=True))
     def get_next_lesson(self, enrollment: Enrollment) -> Any:
-        lesson = enrollment.progress.next_lesson
+        """Null where the student does not get in: access has run out, or the course is a draft again."""
+        is_closed = not enrollment.is_open or enrollment.course.status == Course.Status.DRAFT
+        lesson = None if is_closed else enrollment.progress.next_lesson
         return LessonBriefSerializer(lesson).data if lesson else None
 
 

@@ -1,6 +1,7 @@
 """The assignments and quizzes in the outline of a course, each with what it is to whoever looks at it."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -40,7 +41,7 @@ def items_of(
     return found
 
 
-def _assignments(user: Viewer, assignments: QuerySet[Assignment]) -> QuerySet[Any, dict[str, Any]]:
+def _assignments(user: Viewer, assignments: QuerySet[Assignment]) -> Iterable[Any]:
     state: Any = Value(None, output_field=CharField())
     if user.is_authenticated:
         mine = Submission.objects.filter(assignment=OuterRef("pk"), student=user.pk).order_by().values("status")[:1]
@@ -49,7 +50,7 @@ def _assignments(user: Viewer, assignments: QuerySet[Assignment]) -> QuerySet[An
     return rows.order_by("created_at", "id").values("id", "title", "due_at", "place", "state")
 
 
-def _quizzes(user: Viewer, quizzes: QuerySet[Quiz]) -> QuerySet[Any, dict[str, Any]]:
+def _quizzes(user: Viewer, quizzes: QuerySet[Quiz]) -> Iterable[Any]:
     state: Any = Value(None, output_field=CharField())
     if user.is_authenticated:
         mine = Attempt.objects.filter(quiz=OuterRef("pk"), student=user.pk)

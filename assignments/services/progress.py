@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, CharField, F, Min, QuerySet, UUIDField, Value, When
+from django.db.models import Case, CharField, F, Min, Q, QuerySet, UUIDField, Value, When
 from django.db.models.functions import Cast
 from django.utils import timezone
 
 from assignments.models import Assignment, Attempt, Certificate, Quiz, Submission
 from assignments.services import certificates
+from materials import access
 from materials.models import CompletionCheck, Course, Enrollment, Lesson, LessonCompletion
 from users.models import User
 
@@ -246,15 +247,18 @@ def dashboard(user: User) -> dict[str, Any]:
     active = (
         user.enrollments.open_at(now)
         .in_cabinet()
-        .filter(completed_at__isnull=True)
+        .filter(completed_at__isnull=True, course__in=Course.objects.visible_to(user).order_by().values("pk"))
         .select_related("course")
         .order_by("-updated_at", "-id")[:COURSES_ON_DASHBOARD]
     )
     enrollments = list(active)
     progress = progress_of(enrollments)
+    studied = Q(lesson__course__in=user.enrollments.open_at(now).values("course")) | Q(
+        lesson__in=user.lesson_accesses.values("lesson")
+    )
     handed_in = Submission.objects.filter(student=user).exclude(status=Submission.Status.RETURNED)
     due = (
-        Assignment.objects.filter(lesson__course__in=user.enrollments.open_at(now).values("course"), due_at__gt=now)
+        Assignment.objects.filter(studied, lesson__in=access.open_lessons(user).order_by().values("pk"), due_at__gt=now)
         .exclude(pk__in=handed_in.values("assignment"))
         .select_related("lesson__course")
         .order_by("due_at", "id")[:ASSIGNMENTS_ON_DASHBOARD]

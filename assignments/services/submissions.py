@@ -1,11 +1,14 @@
 """Handing work in, and grading it. A version that has been replaced never changes any more."""
 
 import json
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
@@ -15,7 +18,8 @@ from assignments.models import WORK_FIELDS, Assignment, Comment, Submission, Sub
 from assignments.services import progress
 from common import frontend
 from common.errors import RuleBroken, invalid
-from materials.models import Enrollment
+from materials import access
+from materials.models import Enrollment, LessonAccess
 from users.models import Notification, User
 from users.services import notify
 
@@ -24,6 +28,7 @@ Status = Submission.Status
 MAX_VERSIONS = 50
 MAX_BYTES_OF_TEXTS = 1_400_000
 DUE_SOON = timedelta(hours=24)
+DUE_SOON_KEY = "due_soon"
 REMINDERS_PER_BATCH = 500
 
 
@@ -220,20 +225,26 @@ def remind_due() -> int:
     soon = Assignment.objects.filter(due_at__gt=now, due_at__lte=now + DUE_SOON).select_related("lesson__course")
     written = 0
     for assignment in soon.order_by("due_at"):
-        done = Submission.objects.filter(assignment=assignment).exclude(status=Status.RETURNED)
-        waiting = (
-            Enrollment.objects.open_at(now)
-            .filter(course=assignment.lesson.course_id, user__is_active=True)
-            .exclude(user__in=done.values("student"))
-            .select_related("user")
-            .order_by("pk")
-        )
-        last_id = None
-        while batch := list((waiting.filter(pk__gt=last_id) if last_id else waiting)[:REMINDERS_PER_BATCH]):
-            last_id = batch[-1].pk
-            notify([_reminder(enrollment.user, assignment) for enrollment in batch])
-            written += len(batch)
+        lesson = assignment.lesson
+        enrollments = Enrollment.objects.open_at(now).filter(course=lesson.course_id)
+        bought = LessonAccess.objects.filter(lesson=lesson)
+        for passes in (enrollments, bought):
+            for students in _without_work(passes, assignment):
+                may_open = access.openable([(student.pk, lesson.pk) for student in students])
+                told = [_reminder(student, assignment) for student in students if (student.pk, lesson.pk) in may_open]
+                notify(told)
+                written += len(told)
     return written
+
+
+def _without_work(passes: QuerySet[Any], assignment: Assignment) -> Iterator[list[User]]:
+    """Whose passes they are, in batches, but for those who have handed the assignment in."""
+    done = Submission.objects.filter(assignment=assignment).exclude(status=Status.RETURNED)
+    waiting = passes.exclude(user__in=done.values("student")).select_related("user").order_by("pk")
+    last_id = None
+    while batch := list((waiting.filter(pk__gt=last_id) if last_id else waiting)[:REMINDERS_PER_BATCH]):
+        last_id = batch[-1].pk
+        yield [each.user for each in batch]
 
 
 def _reminder(student: User, assignment: Assignment) -> Notification:
@@ -246,5 +257,27 @@ def _reminder(student: User, assignment: Assignment) -> Notification:
             subject=(_("“%(title)s” is due soon") % {"title": assignment.title})[:255],
             message=_("Hand it in by %(moment)s.") % {"moment": moment},
             url=frontend.lesson(assignment.lesson.course_id, assignment.lesson_id),
-            dedup_key=f"due_soon:{assignment.pk}:{assignment.due_at:%Y%m%d%H%M%S}",
+            dedup_key=f"{DUE_SOON_KEY}:{assignment.pk}:{assignment.due_at:%Y%m%d%H%M%S}",
         )
+
+
+def needless_reminders(notifications: Iterable[Notification]) -> set[UUID]:
+    """For the registry, as letters go out: reminders of what is no longer due then, is past, or has been handed in by
+    now. Two queries."""
+    keys = {
+        notification.pk: (notification.recipient_id, *notification.dedup_key.split(":")[1:])
+        for notification in notifications
+        if notification.kind == Notification.Kind.DUE_SOON and notification.dedup_key.startswith(f"{DUE_SOON_KEY}:")
+    }
+    if not keys:
+        return set()
+    assignments = Assignment.objects.filter(pk__in={key[1] for key in keys.values()}, due_at__gt=timezone.now())
+    due = {(str(assignment.pk), f"{assignment.due_at:%Y%m%d%H%M%S}") for assignment in assignments}
+    done = Submission.objects.filter(
+        assignment__in={key[1] for key in keys.values()}, student__in={key[0] for key in keys.values()}
+    ).exclude(status=Status.RETURNED)
+    handed_in = {(student, str(assignment)) for student, assignment in done.values_list("student", "assignment")}
+    return {
+        pk for pk, (student, assignment, moment) in keys.items()
+        if (assignment, moment) not in due or (student, assignment) in handed_in
+    }  # fmt: skip
