@@ -256,6 +256,11 @@ PROBLEMS: dict[str, Problem] = {
         _("The work has been changed as often as it may be."),
         _("Ask the teacher to grade what stands."),
     ),
+    "too_many_items": Problem(
+        (409,),
+        _("The course has as many assignments and quizzes as an outline holds."),
+        _("Put the next ones into another course."),
+    ),
     "no_questions": Problem((409,), _("The quiz has no questions yet."), _("Wait until the teacher has written them.")),
     "already_issued": Problem(
         (409,), _("A valid certificate of this course exists."), _("Revoke it first, if a new one is needed.")
