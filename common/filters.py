@@ -23,6 +23,7 @@ from rest_framework.views import APIView
 
 from common.errors import invalid
 from common.moments import end_of_day, read_date, start_of_day
+from common.sorting import sorted_by
 from common.text import normalised, trimmed
 
 E_OR_YO = re.compile("[её]")
@@ -258,6 +259,7 @@ class StrictOrderingFilter(OrderingFilter):
                 if name not in columns:
                     raise invalid(self.ordering_param, "unknown_ordering", _("Cannot order by this."))
                 ordering.append(("-" if term.strip().startswith("-") else "") + columns[name])
+        ordering = [sorted_by(queryset.model, term) if isinstance(term, str) else term for term in ordering]
         if any(term.lstrip("-") in {"id", "pk"} for term in ordering if isinstance(term, str)):
             return ordering
         last = ordering[-1]

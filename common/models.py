@@ -1,11 +1,13 @@
 """Abstract bases: no tables here."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from common.ids import new_id
+from common.sorting import sort_keys
 from common.text import normalised, trimmed
 
 
@@ -22,6 +24,13 @@ class Row(models.Model):
 
     class Meta:
         abstract = True
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        """With a text goes what it is sorted by, also where the fields to be saved are named."""
+        if update_fields is not None:
+            names = set(update_fields)
+            update_fields = names | {key.name for key in sort_keys(type(self)) if names & set(key.sources)}
+        super().save(*args, update_fields=update_fields, **kwargs)
 
     def clean_fields(self, exclude: Any = None) -> None:
         """Text is brought into its normal form before it is judged, as the API does (`common.text`)."""

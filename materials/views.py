@@ -85,7 +85,7 @@ class CategoryViewSet(LockedWrites, viewsets.ModelViewSet):
     lookup_value_regex = UUID_PATTERN
     search_fields = ("title",)
     ordering_fields = ("order", "title")
-    ordering = ("order", "title")
+    ordering = ("order", "title_key")
 
     def get_permissions(self) -> list[Any]:
         return [AllowAny()] if self.request.method in SAFE_METHODS else [IsAuthenticated(), IsAdmin()]

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from common.email_addresses import AddressField, key_of_address, normal_address
 from common.files import ImageField
 from common.models import EditableRow, Language, Row
+from common.sorting import SortKeyField
 from common.text import normalised, plain
 
 MODERATORS = "moderators"
@@ -149,6 +150,7 @@ class User(AbstractBaseUser, PermissionsMixin, EditableRow):
     )
     first_name = models.CharField(_("first name"), max_length=100, blank=True)
     last_name = models.CharField(_("last name"), max_length=100, blank=True)
+    name_key = SortKeyField("last_name", "first_name")
     phone = models.CharField(
         _("phone"),
         max_length=20,

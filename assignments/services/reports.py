@@ -92,7 +92,7 @@ def gradebook_csv(course: Course) -> Iterator[str]:
         _("Out of"),
     ]
     yield BOM + csv_line(head)
-    in_order = students(course).order_by("user__last_name", "user__first_name", "pk")
+    in_order = students(course).order_by("user__name_key", "pk")
     everyone = [enrollment.user for enrollment in in_order]
     out_of = sum(item.max_score for item in items)
     for row in gradebook_rows(course, everyone, everybody=True):

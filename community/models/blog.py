@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.files import ImageField
 from common.models import EditableRow, Row
+from common.sorting import SortKeyField
 from community.slugs import MAX_SLUG, SLUG_PATTERN
 from materials.search import TermsField, query_groups
 from users.models import User
@@ -44,6 +45,7 @@ class Post(EditableRow):
 
     author = models.ForeignKey(User, models.PROTECT, related_name="posts", verbose_name=_("author"))
     title = models.CharField(_("title"), max_length=200)
+    title_key = SortKeyField("title")
     slug = models.SlugField(
         _("address"),
         max_length=MAX_SLUG,
@@ -69,7 +71,7 @@ class Post(EditableRow):
         ]
         indexes = [
             models.Index(fields=["status", "-published_at", "-id"]),
-            models.Index(fields=["status", "title", "id"]),
+            models.Index(fields=["status", "title_key", "id"]),
             models.Index(fields=["-published_at", "-id"]),
             models.Index(fields=["author", "-created_at", "-id"]),
         ]
@@ -88,11 +90,12 @@ class PostTag(Row):
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="tags", verbose_name=_("post"))
     name = models.CharField(_("tag"), max_length=30)
+    name_key = SortKeyField("name")
 
     class Meta:
         verbose_name = _("tag")
         verbose_name_plural = _("tags")
-        ordering = ("name", "id")
+        ordering = ("name_key", "id")
         constraints = [models.UniqueConstraint(fields=["post", "name"], name="community_post_tag_once")]
         indexes = [models.Index(fields=["name", "post"])]
 

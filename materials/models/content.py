@@ -17,6 +17,7 @@ from common.errors import RuleBroken, as_model_errors, invalid
 from common.files import FileField, ImageField
 from common.models import EditableRow, Language, Row
 from common.money import check_price
+from common.sorting import SortKeyField
 from materials.links import normalise_youtube_url, validate_no_foreign_links
 from materials.models.search import CourseSearch, SearchTerm
 from materials.search import query_deletions, query_groups
@@ -47,12 +48,13 @@ def _differs(row: Row, stored: Row | None, *names: str) -> bool:
 class Category(EditableRow):
     slug = models.SlugField(_("slug"), unique=True)
     title = models.CharField(_("title"), max_length=100)
+    title_key = SortKeyField("title")
     order = models.PositiveSmallIntegerField(_("order"), default=0, db_index=True)
 
     class Meta:
         verbose_name = _("category")
         verbose_name_plural = _("categories")
-        ordering = ("order", "title", "id")
+        ordering = ("order", "title_key", "id")
 
     def __str__(self) -> str:
         return self.title
@@ -132,6 +134,7 @@ class Course(EditableRow):
 
     owner = models.ForeignKey(User, models.PROTECT, related_name="courses", verbose_name=_("owner"))
     title = models.CharField(_("title"), max_length=200, validators=[validate_no_foreign_links])
+    title_key = SortKeyField("title")
     description = models.TextField(
         _("description"), max_length=10_000, blank=True, validators=[validate_no_foreign_links]
     )
@@ -189,7 +192,7 @@ class Course(EditableRow):
             models.Index(fields=["status", "price", "id"]),
             models.Index(fields=["status", "rating_average", "id"]),
             models.Index(fields=["status", "enrollment_count", "id"]),
-            models.Index(fields=["status", "title", "id"]),
+            models.Index(fields=["status", "title_key", "id"]),
             models.Index(fields=["owner", "status", "-created_at", "-id"], name="materials_course_newest_of"),
             models.Index(fields=["level"]),
             models.Index(fields=["language"]),
@@ -276,6 +279,7 @@ class Lesson(EditableRow):
     course = models.ForeignKey(Course, models.CASCADE, related_name="lessons", verbose_name=_("course"))
     owner = models.ForeignKey(User, models.PROTECT, related_name="lessons", verbose_name=_("owner"))
     title = models.CharField(_("title"), max_length=200, validators=[validate_no_foreign_links])
+    title_key = SortKeyField("title")
     description = models.TextField(
         _("description"), max_length=10_000, blank=True, validators=[validate_no_foreign_links]
     )
@@ -313,6 +317,7 @@ class Lesson(EditableRow):
             ),
             models.CheckConstraint(condition=Q(price__gte=0), name="materials_lesson_price_not_negative"),
         ]
+        indexes = [models.Index(fields=["title_key", "id"])]
 
     def __str__(self) -> str:
         return self.title
