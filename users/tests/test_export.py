@@ -154,7 +154,7 @@ def test_everything_of_a_profile_is_there_or_left_out_on_purpose(sign_in_as, ann
     held = set(sign_in_as(anna).get(URL).json()["profile"])
 
     columns = {field.name for field in User._meta.concrete_fields}
-    assert columns - held == {"password", "token_version", "deactivated_at", "deactivation_reason"}
+    assert columns - held == {"password", "token_version", "name_key", "deactivated_at", "deactivation_reason"}
 
 
 def test_of_somebody_who_has_done_nothing(client_for):
