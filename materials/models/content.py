@@ -317,7 +317,8 @@ class Lesson(EditableRow):
             ),
             models.CheckConstraint(condition=Q(price__gte=0), name="materials_lesson_price_not_negative"),
         ]
-        indexes = [models.Index(fields=["title_key", "id"])]
+        # The second is for the first lessons of a course: the deferrable constraint is no index on SQLite.
+        indexes = [models.Index(fields=["title_key", "id"]), models.Index(fields=["course", "order", "id"])]
 
     def __str__(self) -> str:
         return self.title
