@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.conf import settings
-
+from common import frontend
 from common.ids import UUID_PATTERN
 from materials import access
 from materials.models import Course
@@ -25,7 +24,7 @@ def closed_links(notifications: Iterable[Notification]) -> set[UUID]:
     lessons: dict[UUID, access.Pair] = {}
     own: dict[UUID, access.Pair] = {}
     for notification in notifications:
-        match = PATH.fullmatch(notification.url.removeprefix(settings.FRONTEND_URL))
+        match = PATH.fullmatch(notification.url.removeprefix(frontend.home()))
         if match is None:
             continue
         target = courses if match["lesson"] is None else own if match["own"] else lessons

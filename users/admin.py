@@ -137,10 +137,9 @@ class UserAdmin(BaseUserAdmin):
             obj.pending_email = ""
         if has_moved and "email_verified_at" not in form.changed_data:
             obj.email_verified_at = None
+        super().save_model(request, obj, form, change)
         if change:
-            services.save_person(obj, self.changed_fields(obj, form))  # type: ignore[attr-defined] # see `common.admin`
-        else:
-            super().save_model(request, obj, form, change)
+            services.tell_of_name(obj, form.changed_data)
         if change and {"email", "is_active", "password", "role"} & set(form.changed_data):
             # What opens the account, or what a token may do, has changed: everyone signs in anew.
             tokens.revoke_all(obj)

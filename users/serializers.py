@@ -36,6 +36,10 @@ class UsernameField(serializers.CharField):
         return normal_handle(super().to_internal_value(data))
 
 
+# What a password must not be too much like.
+DESCRIBING = ("email", "first_name", "last_name", "username")
+
+
 def check_strength(password: str, user: User, *, attr: str) -> None:
     """Raises a 400 on `attr` for a password that is weak, or too much like what is known of the user."""
     try:
@@ -91,10 +95,26 @@ class RegisterSerializer(serializers.ModelSerializer):
             raise serializers.ValidationError(_("A user with this email already exists."), code="unique")
         return value
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        check_username_is_free(attrs.get("username"))
-        described = {name: attrs.get(name, "") for name in ("email", "first_name", "last_name", "username")}
-        check_strength(attrs["password"], User(**described), attr="password")
+    def to_internal_value(self, data: Any) -> Any:
+        """All that is wrong is named at once: the password is judged whatever else is."""
+        errors: dict[str, Any] = {}
+        try:
+            attrs = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            attrs, errors = {}, dict(error.detail)  # type: ignore[call-overload]
+        if "password" not in errors and isinstance(data, Mapping) and isinstance(data.get("password"), str):
+            described = {name: str(data.get(name) or "")[:254] for name in DESCRIBING}
+            try:
+                check_strength(attrs.get("password", data["password"]), User(**described), attr="password")
+            except serializers.ValidationError as error:
+                errors |= error.detail
+        if "username" not in errors and isinstance(data, Mapping) and isinstance(data.get("username"), str):
+            try:
+                check_username_is_free(attrs.get("username", data["username"]))
+            except serializers.ValidationError as error:
+                errors |= error.detail
+        if errors:
+            raise serializers.ValidationError(errors)
         return attrs
 
     def create(self, validated_data: dict[str, Any]) -> User:

@@ -51,6 +51,10 @@ def address_of_nobody() -> str:
 def save_person(user: User, changed: Collection[str]) -> None:
     """Saves these fields of somebody, and tells whatever finds or shows them by name."""
     save_fields(user, changed)
+    tell_of_name(user, changed)
+
+
+def tell_of_name(user: User, changed: Collection[str]) -> None:
     if {"first_name", "last_name", "username"} & set(changed):
         renamed.call_each(user)
 

@@ -336,3 +336,23 @@ def test_an_address_is_what_it_says(api, email):
 @pytest.mark.parametrize("email", ["o'neill@test.io", "a+b@test.io", "x_y.z-1@test.io"])
 def test_addresses_that_people_have(api, email):
     assert api.post(URL, {**ANNA, "email": email}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        ({"email": "bad", "password": "1"}, {"email", "password"}),
+        ({"email": "new@test.io", "password": "1", "first_name": "x" * 999}, {"first_name", "password"}),
+        ({"email": "taken@test.io", "password": "1"}, {"email", "password"}),
+        ({"email": "bad", "password": "1", "username": "a b"}, {"email", "password", "username"}),
+        ({"email": "bad", "password": "1", "role": "nope"}, {"email", "password", "role"}),
+        ({"email": "bad", "password": "long-enough-9", "username": "taken"}, {"email", "username"}),
+    ],
+)
+def test_all_that_is_wrong_is_named_at_once(api, db, body, wrong):
+    UserFactory(email="taken@test.io", username="taken")
+
+    answer = api.post("/api/auth/register/", body)
+
+    assert answer.status_code == 400
+    assert {error["attr"] for error in answer.json()["errors"]} == wrong
