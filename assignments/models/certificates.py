@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from common.models import EditableRow
 from materials.models import Course
@@ -40,7 +41,7 @@ class Certificate(EditableRow):
 
     class Status(models.TextChoices):
         ISSUED = "issued", _("Issued")
-        REVOKED = "revoked", _("Revoked")
+        REVOKED = "revoked", pgettext_lazy("certificate", "Revoked")
 
     student = models.ForeignKey(User, models.PROTECT, related_name="certificates", verbose_name=_("student"))
     course = models.ForeignKey(Course, models.PROTECT, related_name="certificates", verbose_name=_("course"))

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import time_machine
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from assignments import certificates
 from assignments.models import Certificate
@@ -694,3 +694,10 @@ def test_a_revoked_one_is_not_printed(client_for, certificate):
     response = client_for("enrolled").get(f"{one(certificate)}pdf/")
 
     assert (response.status_code, response.json()["code"]) == (409, "revoked")
+
+
+def test_a_certificate_is_revoked_in_its_own_gender():
+    """Russian tells a certificate, which is masculine, from an enrollment, which is feminine."""
+    with translation.override("ru"):
+        assert str(Certificate.Status.REVOKED.label) == "Отозван"
+        assert str(Enrollment.Status.REVOKED.label) == "Отозвана"
