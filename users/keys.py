@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.tokens import default_token_generator
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core import signing
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -24,12 +24,23 @@ SIGN_INS_SALT = "users.sign_ins"
 SIGN_INS_LIFETIME = timedelta(days=30)
 
 
+class ResetTokens(PasswordResetTokenGenerator):
+    """Django's, but that logging in does not kill a token. Otherwise whoever has stolen the password could keep the
+    owner from setting another one, by logging in whenever a letter is on its way."""
+
+    def _make_hash_value(self, user: Any, timestamp: int) -> str:
+        return f"{user.pk}{user.password}{timestamp}{user.email}"
+
+
+reset_tokens = ResetTokens()
+
+
 def link_of(notification: Notification) -> str:
     """What the letter leads to."""
     user = notification.recipient
     if notification.kind == Notification.PASSWORD_RESET:
         uid = urlsafe_base64_encode(force_bytes(user.pk))
-        return frontend.password_reset(uid, default_token_generator.make_token(user))
+        return frontend.password_reset(uid, reset_tokens.make_token(user))
     if notification.kind == Notification.EMAIL_VERIFICATION:
         return frontend.email_verification(email_key(user, notification.email_to or user.email))
     if not notification.url and notification.kind in Notification.TELL_OF_SIGN_INS:
@@ -38,13 +49,13 @@ def link_of(notification: Notification) -> str:
 
 
 def who_resets(uid: str, token: str) -> User | None:
-    """Whose password a letter opens. Setting another one, logging in or changing the email kills the token."""
+    """Whose password a letter opens. Setting another one or changing the email kills the token."""
     try:
         pk = claimed_id(urlsafe_base64_decode(uid).decode())
     except ValueError:
         return None
     user = User.objects.who_may_reset().filter(pk=pk).first()
-    return user if user and default_token_generator.check_token(user, token) else None
+    return user if user and reset_tokens.check_token(user, token) else None
 
 
 def email_key(user: User, address: str) -> str:
