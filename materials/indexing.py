@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models.functions import Left
 
 from common.background import enqueue
 from common.writing import lock
@@ -18,6 +19,8 @@ from materials.search import deletions, stem, words
 from users.models import User
 
 MAX_WORDS = 5000
+# Characters of its lessons' descriptions, a fair share of each: up to 30 lessons are read whole, whatever their length.
+MAX_DESCRIBED = 300_000
 # So many words of a course may be misspelt by whoever searches; each takes as many rows as it has letters, and twice if
 # its stem is another word. Titles and names come first.
 MAX_SPELLINGS = 250
@@ -35,7 +38,8 @@ def index_course(course_id: UUID) -> None:
     # Locked before anything is read: of two at once, the second reads what the first has written.
     entry, _new = CourseSearch.objects.select_for_update().get_or_create(course_id=course_id, defaults={"terms": ""})
     course = Course.objects.select_related("owner", "category").get(pk=course_id)
-    lessons = list(course.lessons.order_by("order", "id").values_list("title", "description"))
+    described = Left("description", max(MAX_DESCRIBED // max(course.lessons.count(), 1), 1))
+    lessons = list(course.lessons.order_by("order", "id").values_list("title", described))
     texts = [course.title, course.category.title if course.category else ""]
     texts += [course.owner.full_name, course.owner.username or "", *(title for title, _description in lessons)]
     texts += [course.description, *(description for _title, description in lessons)]

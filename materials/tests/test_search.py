@@ -2,7 +2,8 @@
 
 import pytest
 
-from materials.models import Course, CourseSearch
+from materials.indexing import index_course
+from materials.models import Course, CourseSearch, Lesson
 from materials.search import is_one_edit_away, query_groups, stem, words
 from materials.tests.factories import CourseFactory
 
@@ -435,3 +436,18 @@ def test_groups_of_a_query():
     known = [("pyton", "python"), ("основ", "основ")]
 
     assert query_groups("Pyton основы", known) == [["pyton", "python"], [stem("основы")]]
+
+
+def test_of_very_many_long_descriptions_each_beginning_is_read(api, teacher):
+    """Ten million characters at each write would take seconds of CPU."""
+    course = CourseFactory(owner=teacher, title="Long")
+    description = "Gravitation " + "ы " * 4000 + " Photosynthesis"
+    Lesson.objects.bulk_create(
+        Lesson(course=course, owner=teacher, title=f"Lesson {order}", order=order, description=description)
+        for order in range(1, 1001)
+    )
+
+    index_course(course.pk)
+
+    assert api.get("/api/courses/", {"search": "gravitation"}).json()["count"] == 1
+    assert api.get("/api/courses/", {"search": "photosynthesis"}).json()["count"] == 0
