@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from rest_framework.generics import get_object_or_404
 
 from assignments import grading
 from assignments.models import Answer, Attempt, Choice, Question, Quiz
@@ -43,6 +44,7 @@ def start_attempt(*, student: User, quiz: Quiz) -> tuple[Attempt, bool]:
             count = quiz.allowed_attempts
             text = ngettext("You have used your %(count)s attempt.", "You have used all %(count)s attempts.", count)
             raise RuleBroken("attempts_exhausted", text % {"count": count}, status_code=403)
+        _lock_quiz(quiz)  # what it asks now is not taken away before the attempt refers to it
         questions = list(quiz.questions.current().prefetch_related("choices"))
         if not questions:
             raise RuleBroken("no_questions", _("The quiz has no questions yet."))
@@ -221,10 +223,10 @@ def _checked_choices(question: Question, chosen: list[UUID]) -> list[str]:
 
 @transaction.atomic
 def replace_questions(quiz: Quiz, questions: list[dict[str, Any]]) -> None:
-    """New attempts ask these. The questions of before stay for the attempts that have asked them, or are just about
-    to."""
-    Quiz.objects.select_for_update(no_key=True).get(pk=quiz.pk)  # two at once must not both add theirs
+    """New attempts ask these. Those of before stay for the attempts that have asked them; the others are deleted."""
+    _lock_quiz(quiz)  # two at once must not both add theirs
     Question.objects.filter(quiz=quiz).current().update(replaced_at=timezone.now())
+    _delete_unasked(quiz)
     rows, choices = [], []
     for place, fields in enumerate(questions):
         options = fields.pop("choices", [])
@@ -237,3 +239,19 @@ def replace_questions(quiz: Quiz, questions: list[dict[str, Any]]) -> None:
             choices.append(Choice(pk=pk, question=question, **{"order": number, **option}))
     Question.objects.bulk_create(rows)
     Choice.objects.bulk_create(choices)
+
+
+def _lock_quiz(quiz: Quiz) -> None:
+    """Its questions are replaced, or an attempt is made of them: one at a time."""
+    get_object_or_404(Quiz.objects.select_for_update(no_key=True).only("pk"), pk=quiz.pk)
+
+
+def _delete_unasked(quiz: Quiz) -> None:
+    """Deletes replaced questions that no attempt refers to. Hold the quiz's lock."""
+    unasked = set(Question.objects.filter(quiz=quiz, replaced_at__isnull=False).values_list("pk", flat=True))
+    layouts = Attempt.objects.filter(quiz=quiz).order_by("-started_at", "-id").values_list("layout", flat=True)
+    for layout in layouts.iterator(chunk_size=100):
+        if not unasked:
+            break
+        unasked.difference_update(UUID(line["question"]) for line in layout)
+    Question.objects.filter(pk__in=unasked).delete()

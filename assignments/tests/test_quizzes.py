@@ -391,6 +391,30 @@ def test_attempts_made_before_keep_their_questions(teacher_client, client_for, c
     assert student.get(address).json() == attempt
 
 
+def test_questions_that_nobody_was_asked_do_not_pile_up(teacher_client, course, quiz):
+    counts = []
+    for _ in range(10):
+        teacher_client.patch(url(course, quiz), with_questions(SINGLE, TEXT))
+        counts.append((Question.objects.count(), Choice.objects.count()))
+
+    assert counts == [(2, 2)] * 10
+
+
+def test_replaced_questions_go_with_the_last_attempt_that_asked_them(
+    teacher_client, client_for, course, enrolled, quiz
+):
+    asked = Question.objects.count()
+    attempt = client_for("enrolled").post(f"{url(course, quiz)}attempts/").json()
+    for _ in range(2):
+        teacher_client.patch(url(course, quiz), with_questions(TEXT))
+    kept = Question.objects.count()
+
+    Attempt.objects.filter(pk=attempt["id"]).delete()
+    teacher_client.patch(url(course, quiz), with_questions(TEXT))
+
+    assert (kept, Question.objects.count()) == (asked + 1, 1)
+
+
 def test_a_patch_changes_what_it_names_alone(teacher_client, course, quiz):
     before = teacher_client.get(url(course, quiz)).json()
 

@@ -680,6 +680,30 @@ def test_writing_questions(clients, quiz, teacher):
     assert len(set(writers)) == 1
 
 
+def test_starting_while_questions_are_replaced(clients, quiz, enrolled, teacher, monkeypatch):
+    """The quiz's lock: what an attempt is being made of is not deleted before the attempt is there."""
+    student, author = clients(enrolled, teacher)[:2]
+    url = f"/api/courses/{quiz.course_id}/quizzes/{quiz.pk}/"
+    body = {"questions": [{"kind": "number", "text": "New", "correct_number": 1}]}
+    real, others = attempts._layout, []
+
+    def layout(*args, **kwargs):
+        writer = threading.Thread(target=lambda: others.append(author.patch(url, body).status_code))
+        writer.start()
+        writer.join(timeout=0.5)  # as far as it gets
+        threads.append(writer)
+        return real(*args, **kwargs)
+
+    threads = []
+    monkeypatch.setattr(attempts, "_layout", layout)
+
+    started = student.post(f"{url}attempts/")
+    threads[0].join(timeout=20)
+
+    assert (started.status_code, others) == (201, [200])
+    assert student.get(f"{url}attempts/{started.json()['id']}/").json()["questions"] == started.json()["questions"]
+
+
 def test_commenting(clients, assignment, enrolled, teacher):
     """Each is heard, and its student told once of each."""
     work = SubmissionFactory(assignment=assignment, student=enrolled)
