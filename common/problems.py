@@ -114,6 +114,11 @@ PROBLEMS: dict[str, Problem] = {
     "access_expired": Problem(
         (403,), _("Your access to the course has ended."), _("Enroll in the course or buy it again.")
     ),
+    "access_revoked": Problem(
+        (403,),
+        _("Your access to the course was taken away: by an admin, by a refund, or by a lost dispute."),
+        _("Ask the teacher or an admin. If the course costs something, it can be bought again."),
+    ),
     "previous_lesson_required": Problem(
         (403,),
         _("The lessons of this course open one after another, and an earlier one is not completed."),

@@ -48,14 +48,17 @@ DIGEST_LEASE = timedelta(minutes=2)
 
 @transaction.atomic
 def enroll(*, user: User, course: Course) -> tuple[Enrollment, bool]:
-    """Opens a free course to the user; a paid one raises 402 with its price. The flag says whether anything opened."""
-    enrollment = Enrollment.objects.filter(user=user, course=course).first()
+    """Opens a free course to the user; a paid one raises 402 with its price, and whoever lost their access to somebody
+    else's decision gets 403 `access_revoked`. The flag says whether anything opened."""
+    enrollment = Enrollment.objects.select_for_update().filter(user=user, course=course).first()
     if enrollment is not None and enrollment.is_open:
         if enrollment.removed_at is not None:
             enrollment.removed_at = None
             enrollment.save(update_fields=["removed_at", "updated_at"])
         return enrollment, False
     _check_may_enter(user, course)
+    if enrollment is not None and enrollment.is_taken_away:
+        raise RuleBroken("access_revoked", _("Your access to this course has been taken away."), status_code=403)
     enrollment = grant_access(user=user, course=course, source=Enrollment.Source.FREE)
     # It may have got a price, or been taken back, a moment ago: from here on it cannot.
     _check_may_enter(user, lock_course(course))
@@ -115,6 +118,7 @@ def close_by_payment(*, user: User, course: Course) -> None:
         enrollment.source, enrollment.expires_at = enrollment.other_source, enrollment.other_expires_at
     else:
         enrollment.status = Enrollment.Status.REVOKED
+        enrollment.removed_at = None  # it is taken away, also from somebody who had left
         Course.objects.filter(pk=course.pk).update(enrollment_count=Greatest(F("enrollment_count") - 1, 0))
     enrollment.other_source, enrollment.other_expires_at = "", None
     enrollment.save(update_fields=ACCESS_FIELDS)
@@ -187,6 +191,9 @@ def change_enrollment(enrollment: Enrollment, changed: Sequence[str]) -> None:
     was_revoked = Enrollment.objects.values_list("status", flat=True).get(pk=enrollment.pk) == Enrollment.Status.REVOKED
     enters = was_revoked - enrollment.is_revoked
     Course.objects.filter(pk=enrollment.course_id).update(enrollment_count=Greatest(F("enrollment_count") + enters, 0))
+    if enters < 0:
+        enrollment.removed_at = None  # it is taken away, also from somebody who had left
+        changed = [*changed, "removed_at"]
     save_fields(enrollment, changed)
     if enters > 0 and enrollment.completed_at is None:
         # The last grade may have come while they were away.
@@ -201,9 +208,10 @@ def close_lesson_by_payment(*, user: User, lesson: Lesson) -> None:
 @transaction.atomic
 def leave_course(*, user: User, course: Course) -> None:
     """Takes the course out of the user's cabinet. What was paid for stays open, and so does all progress."""
-    mine = Enrollment.objects.filter(user=user, course=course)
+    # What has been taken away cannot be left any more: that would be a way back.
+    mine = Enrollment.objects.filter(user=user, course=course).not_revoked()
     mine.update(removed_at=timezone.now(), updated_at=timezone.now())
-    free = mine.filter(source=Enrollment.Source.FREE).exclude(status=Enrollment.Status.REVOKED)
+    free = mine.filter(source=Enrollment.Source.FREE)
     closed = free.update(status=Enrollment.Status.REVOKED)
     Course.objects.filter(pk=course.pk).update(enrollment_count=Greatest(F("enrollment_count") - closed, 0))
 

@@ -219,6 +219,7 @@ class CourseViewSet(LockedWrites, viewsets.ModelViewSet):
             200: EnrollmentSerializer,
             201: EnrollmentSerializer,
             **problems(_402="payment_required: The course has to be bought; `price` and `currency` say for how much."),
+            **problems(_403="access_revoked: It was taken away from the caller, who has not left it by themselves."),
             **problems(_409="own_course: It is the caller's own."),
         },
     )

@@ -106,6 +106,11 @@ class Enrollment(EditableRow):
         return self.status == self.Status.REVOKED
 
     @property
+    def is_taken_away(self) -> bool:
+        """Whether an admin, a refund or a lost dispute has closed it: whoever left by themselves has `removed_at`."""
+        return self.is_revoked and self.removed_at is None
+
+    @property
     def is_open(self) -> bool:
         """Whether it opens the content now."""
         return self.status in {self.Status.ACTIVE, self.Status.COMPLETED} and not self.is_past

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.urls import reverse
 from django.utils import timezone
 
+from materials import services
 from materials.models import Course, Enrollment
 from materials.tests.factories import CourseFactory, EnrollmentFactory, LessonFactory
 
@@ -239,3 +241,81 @@ def test_courses_say_whether_the_caller_is_enrolled(client_for, api, student, fr
     seen = [each.get(f"/api/courses/{free.pk}/").json()["is_enrolled"] for each in (client, client_for("other"), api)]
 
     assert seen == [True, False, False]
+
+
+# --- Coming back -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def revoke(client, admin):
+    """What an admin does in Django admin."""
+
+    def revoke():
+        client.force_login(admin)
+        page = reverse("admin:materials_enrollment_change", args=[Enrollment.objects.get().pk])
+        form = client.get(page).context["adminform"].form
+        sent = {"status": "revoked"}
+        for bound in form:
+            if bound.name != "status":
+                value = bound.value()
+                parts = bound.field.widget.decompress(value) if hasattr(bound.field.widget, "decompress") else None
+                many = {f"{bound.name}_{number}": part or "" for number, part in enumerate(parts or [])}
+                sent |= many or {bound.name: "" if value is None else value}
+        assert client.post(page, sent).status_code == 302
+        assert Enrollment.objects.get().status == "revoked"
+
+    return revoke
+
+
+FREE, BOUGHT, GRANTED = "free", "payment", "grant"
+
+
+@pytest.mark.parametrize(
+    ("source", "steps", "status"),
+    [
+        (FREE, ["leave"], 201),
+        (FREE, ["leave", "leave"], 201),
+        (FREE, ["revoke"], 403),
+        (FREE, ["revoke", "leave"], 403),
+        (BOUGHT, ["leave"], 200),
+        (BOUGHT, ["revoke"], 403),
+        (BOUGHT, ["leave", "revoke"], 403),
+        (BOUGHT, ["revoke", "leave"], 403),
+        (BOUGHT, ["refund"], 403),
+        (BOUGHT, ["leave", "refund"], 403),
+        (BOUGHT, ["refund", "leave"], 403),
+        (BOUGHT, ["refund", "pay"], 200),
+        (BOUGHT, ["revoke", "pay"], 200),
+        (GRANTED, ["leave"], 200),
+        (GRANTED, ["revoke"], 403),
+        (GRANTED, ["leave", "revoke"], 403),
+        (GRANTED, ["revoke", "leave"], 403),
+    ],
+    ids=str,
+)
+def test_who_comes_back_to_a_course_that_is_free_now(client_for, student, free, revoke, source, steps, status):
+    """Whoever left does; whoever was shut out does not, also by leaving before or after."""
+    services.grant_access(user=student, course=free, source=source)
+    student_client = client_for("student")
+    step = {
+        "leave": lambda: student_client.delete(url(free)),
+        "revoke": revoke,
+        "refund": lambda: services.close_by_payment(user=student, course=free),
+        "pay": lambda: services.grant_access(user=student, course=free, source=BOUGHT),
+    }
+    for name in steps:
+        step[name]()
+
+    answer = student_client.post(url(free))
+
+    assert (answer.status_code, answer.json().get("code")) == (status, "access_revoked" if status == 403 else None)
+    assert opens(student_client, free) == (403 if status == 403 else 200)
+    assert count(free) == (0 if status == 403 else 1)
+
+
+def test_who_was_shut_out_of_a_course_that_costs_is_told_the_price(client_for, student, course):
+    EnrollmentFactory(user=student, course=course, source="payment", status="revoked")
+
+    answer = client_for("student").post(url(course))
+
+    assert (answer.status_code, answer.json()["code"], answer.json()["price"]) == (402, "payment_required", "1000.00")

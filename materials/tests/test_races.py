@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from django.utils import timezone
 
 from common.testing.databases import on_postgresql
 from common.testing.threads import at_once
@@ -80,7 +81,7 @@ def test_leaving(clients, student, free):
 
 def test_coming_back(clients, student, free):
     """Counted up once: the row of whoever left is locked before its status is read."""
-    EnrollmentFactory(user=student, course=free, status="revoked")
+    EnrollmentFactory(user=student, course=free, status="revoked", removed_at=timezone.now())
     each = clients(student)
 
     answers = at_once(TIMES, lambda number: each[number].post(f"/api/courses/{free.pk}/enrollment/"))
