@@ -164,11 +164,14 @@ class PaymentCreateSerializer(serializers.Serializer):
             )
         return fields
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        course, lesson = attrs.pop("paid_course", None), attrs.pop("paid_lesson", None)
-        if (course is None) == (lesson is None):
+    @serializers.rule("paid_course", "paid_lesson")
+    def check_item(self, attrs: dict[str, Any]) -> None:
+        if (attrs.get("paid_course") is None) == (attrs.get("paid_lesson") is None):
             text = ErrorDetail(str(_("Name a course or a lesson, and only one of them.")), code="exactly_one_item")
             raise serializers.ValidationError({"paid_course": [text]})
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        course, lesson = attrs.pop("paid_course", None), attrs.pop("paid_lesson", None)
         code = attrs["coupon"]
         return {
             "item": course or lesson,

@@ -86,7 +86,8 @@ class QuestionKeySerializer(serializers.ModelSerializer):
             raise serializers.ValidationError(_("A question is worth something."), code="min_value")
         return value
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    @serializers.rule("kind", "choices", "accepted_answers", "correct_number")
+    def check_key(self, attrs: dict[str, Any]) -> None:
         kinds = Question.Kind
         kind = attrs["kind"]
         if kind in {kinds.SINGLE, kinds.MULTIPLE}:
@@ -101,7 +102,6 @@ class QuestionKeySerializer(serializers.ModelSerializer):
             raise invalid("accepted_answers", "required", _("Name at least one answer that is accepted."))
         if kind == kinds.NUMBER and attrs.get("correct_number") is None:
             raise invalid("correct_number", "required", _("Name the right number."))
-        return attrs
 
 
 class QuizBriefSerializer(serializers.ModelSerializer):

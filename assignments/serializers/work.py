@@ -192,10 +192,10 @@ class GradeSerializer(serializers.Serializer):
         required=False, min_value=1, help_text="The version that has been read; without it, whichever is the latest."
     )
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    @serializers.rule("status", "score")
+    def check_score(self, attrs: dict[str, Any]) -> None:
         if attrs["status"] == Submission.Status.GRADED and attrs.get("score") is None:
             raise invalid("score", "required", _("A grade needs a score."))
-        return attrs
 
 
 class CommentSerializer(SavesWhatWasSent, serializers.ModelSerializer):

@@ -53,6 +53,21 @@ def browser():
 # --- 400 -------------------------------------------------------------------------------------------------------------
 
 
+def test_a_question_tells_of_its_key_and_of_the_rest(client_for, course):
+    quiz = {"title": "x" * 500, "questions": [{"kind": "text", "text": "", "points": 0}]}
+
+    response = client_for("teacher").post(f"{COURSES}{course.pk}/quizzes/", quiz)
+
+    told = {error["attr"] for error in response.json()["errors"]}
+    assert told == {"title", "questions.0.text", "questions.0.points", "questions.0.accepted_answers"}
+
+
+def test_a_payment_tells_of_its_item_and_of_its_method(client_for):
+    response = client_for("student").post("/api/payments/", {"payment_method": "shells"})
+
+    assert {error["attr"] for error in response.json()["errors"]} == {"paid_course", "payment_method"}
+
+
 def test_a_hundred_errors_are_told_of_at_most(client_for, course):
     quiz = {"title": "x", "questions": [{"kind": "x" * 5000}] * 200}
 
