@@ -172,7 +172,8 @@ def test_twenty_threads_at_a_frozen_broker(frozen_port, settings):
         thread.join(timeout=10)
 
     assert len(took) == 20
-    assert max(took) < 1.5
+    # One after the other they would need eight seconds; the rest is room for a busy machine.
+    assert max(took) < 4
 
 
 @pytest.mark.parametrize("url", ["nonsense://x", "redis://127.0.0.1:99999/0", "amqp://no-such-host.invalid//"])
