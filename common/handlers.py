@@ -58,6 +58,8 @@ class ExceptionHandler(BaseExceptionHandler):
             count_what_was_refused(self.context["view"], self.context["request"])
         except exceptions.Throttled as throttled:
             self.exc = throttled
+        except exceptions.APIException:
+            pass  # a throttle that looks at the body cannot read it: the refusal that is being answered came first
         return super().run()
 
     def convert_known_exceptions(self, exc: Exception) -> Exception:
