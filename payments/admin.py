@@ -234,5 +234,5 @@ class CouponAdmin(admin.ModelAdmin):
         return getattr(coupon, "uses", 0)
 
     def save_model(self, request: HttpRequest, obj: Coupon, form: forms.ModelForm, change: bool) -> None:
-        obj.is_limited = bool(form.cleaned_data["courses"])
+        obj.is_limited = obj.limited_to(form.cleaned_data["courses"])
         super().save_model(request, obj, form, change)

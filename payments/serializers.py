@@ -333,7 +333,7 @@ class CouponSerializer(SavesWhatWasSent, serializers.ModelSerializer):
         candidate = Coupon(**merged, currency=attrs.get("currency", getattr(self.instance, "currency", "")))
         candidate.clean()
         if "courses" in attrs:
-            attrs["is_limited"] = bool(attrs["courses"])
+            attrs["is_limited"] = (self.instance or candidate).limited_to(attrs["courses"])
         return {**attrs, "currency": candidate.currency}
 
     def update(self, instance: Coupon, validated_data: dict[str, Any]) -> Coupon:

@@ -1,4 +1,5 @@
 import unicodedata
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -147,6 +148,12 @@ class Coupon(EditableRow):
         return (self.valid_from is None or self.valid_from <= moment) and (
             self.valid_until is None or moment <= self.valid_until
         )
+
+    def limited_to(self, courses: Collection[Course]) -> bool:
+        """Whether it is for its courses alone once it has these. One that has lost its last course, and is saved
+        without any as before, does not become one for all."""
+        has_lost_them = not self._state.adding and self.is_limited and not self.courses.exists()
+        return bool(courses) or has_lost_them
 
     def covers(self, course: Course) -> bool:
         return not self.is_limited or self.courses.filter(pk=course.pk).exists()

@@ -70,7 +70,7 @@ def check_may_buy(user: User, item: Course | Lesson) -> None:
     course = item if isinstance(item, Course) else item.course
     if course.owner_id == user.pk:
         raise RuleBroken("own_course", _("This is your own course: all of it is open to you."))
-    if item.price == 0 or (isinstance(item, Lesson) and item.is_preview):
+    if item.price == 0 or (isinstance(item, Lesson) and (item.is_preview or course.price == 0)):
         text = _("This is free: enroll instead.") if isinstance(item, Course) else _("This lesson is not sold alone.")
         raise RuleBroken("free", text, status_code=400)
     if course.status != Course.Status.PUBLISHED:

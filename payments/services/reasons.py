@@ -50,10 +50,17 @@ def with_end(payments: PaymentQuerySet) -> PaymentQuerySet:
             When(course_owner=F("user_id"), then=Value(ended.OWN_COURSE)),
             When(~Q(course_status=Course.Status.PUBLISHED), then=Value(ended.NOT_PUBLISHED)),
             When(
-                Q(paid_course__price=0) | Q(paid_lesson__price=0) | Q(paid_lesson__is_preview=True),
+                Q(paid_course__price=0)
+                | Q(paid_lesson__price=0)
+                | Q(paid_lesson__is_preview=True)
+                | Q(paid_lesson__course__price=0),
                 then=Value(ended.FREE),
             ),
-            When(Exists(enrollments.filter(removed_at__gt=OuterRef("created_at"))), then=Value(ended.LEFT)),
+            # A completed course leaves the cabinet by itself: that is not the buyer's leaving.
+            When(
+                Exists(enrollments.filter(removed_at__gt=OuterRef("created_at")).exclude(status="completed")),
+                then=Value(ended.LEFT),
+            ),
             default=Value(""),
             output_field=CharField(),
         )

@@ -809,3 +809,21 @@ def test_admin_refuses(desk, db, fields):
 
     assert answer.status_code == 200
     assert not Coupon.objects.exists()
+
+
+def test_a_limited_coupon_that_has_lost_its_course_is_none_for_all(client_for, course, teacher):
+    """Neither when the admin's client sends back what it has read, nor when something else of it is changed."""
+    gone = CourseFactory(owner=teacher)
+    coupon = CouponFactory(percent="100.00", is_limited=True)
+    coupon.courses.set([gone])
+    gone.delete()
+    admin = client_for("admin")
+    url = f"/api/coupons/{coupon.pk}/"
+
+    for body in (admin.get(url).json(), {"max_uses": 5}):
+        assert admin.patch(url, body).status_code == 200
+        coupon.refresh_from_db()
+        assert coupon.is_limited
+
+    preview = client_for("student").post("/api/payments/preview/", {"paid_course": course.pk, "coupon": coupon.code})
+    assert preview.status_code == 400

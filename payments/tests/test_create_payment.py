@@ -5,7 +5,7 @@ from unittest import mock
 import pytest
 
 from materials.models import Course, Enrollment
-from materials.tests.factories import CourseFactory, EnrollmentFactory, LessonAccessFactory
+from materials.tests.factories import CourseFactory, EnrollmentFactory, LessonAccessFactory, LessonFactory
 from payments import gateway
 from payments.models import Payment, PaymentQuerySet, StripePrice, StripeProduct
 from payments.services import buying
@@ -363,6 +363,21 @@ def test_broken_bodies(buyer, stripe, body, content_type, status):
 
     assert answer.status_code == status, answer.content
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("body", [b'{"a":', b"\xff", b"<a/>"])
+@pytest.mark.parametrize("url", [URL, "/api/payments/create/", "/api/payments/preview/"])
+def test_a_broken_body_of_nobody_is_asked_to_sign_in(api, url, body):
+    assert api.generic("POST", url, body, "application/json").status_code == 401
+
+
+def test_a_lesson_of_a_free_course_is_not_sold(buyer, teacher, stripe):
+    course = CourseFactory(owner=teacher, price=0)
+    lesson = LessonFactory(course=course, price="500.00")
+
+    answer = buyer.post(URL, {"paid_lesson": lesson.pk})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "free")
 
 
 def test_a_free_course(buyer, teacher, stripe):
