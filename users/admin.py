@@ -8,7 +8,7 @@ from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.views import PasswordChangeView
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -124,7 +124,8 @@ class UserAdmin(BaseUserAdmin):
         if not request.user.is_superuser:
             fields = (*fields, "is_superuser")
         if obj is not None and obj.deactivation_reason == services.DELETED:
-            fields = (*fields, "email")  # theirs is no address that anybody could write to
+            # They do not come back, and theirs is no address that anybody could write to.
+            fields = (*fields, "email", "is_active", "role", "groups", "is_superuser")
         return fields
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
@@ -135,6 +136,12 @@ class UserAdmin(BaseUserAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False
 
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponseBase:
+        """Django's page for others. One's own password is changed where the old one is asked for."""
+        if str(request.user.pk) == str(id).lower():
+            return HttpResponseRedirect(reverse("admin:password_change"))
+        return super().user_change_password(request, id, form_url)
+
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         has_moved = change and "email" in form.changed_data
         if has_moved:
@@ -144,6 +151,8 @@ class UserAdmin(BaseUserAdmin):
         super().save_model(request, obj, form, change)
         if change:
             services.tell_of_name(obj, form.changed_data)
+        if change and "is_active" in form.changed_data:
+            obj.activate() if obj.is_active else obj.deactivate("admin")
         if change and {"email", "is_active", "password", "role"} & set(form.changed_data):
             # What opens the account, or what a token may do, has changed: everyone signs in anew.
             tokens.revoke_all(obj)

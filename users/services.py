@@ -5,6 +5,8 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
@@ -77,6 +79,8 @@ def anonymise_user(user: User) -> None:
     Notification.objects.filter(recipient=user).delete()
     NotificationPreference.objects.filter(user=user).delete()
     user.save()
+    entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk))
+    entries.update(object_repr=str(user))  # the admin's history repeats who they were
     renamed.call_each(user)
     # The row is locked from here on: nothing that is being linked at this moment (users.social) stays behind.
     SocialAccount.objects.filter(user=user).delete()

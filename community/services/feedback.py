@@ -153,6 +153,8 @@ def _has_had_enough(answer: FeedbackAnswer) -> bool:
 
 def anonymise_sender(user: User) -> None:
     """What they wrote stays, without name and address; a letter that waits has nowhere to go."""
-    theirs = Feedback.objects.filter(Q(user=user) | Q(email__iexact=user.email))
+    # Anybody can register an address that is not theirs, and leave.
+    by_address = Q(email__iexact=user.email) if user.email_verified_at else Q()
+    theirs = Feedback.objects.filter(Q(user=user) | by_address)
     FeedbackAnswer.objects.filter(feedback__in=theirs, sent_at__isnull=True).update(is_refused=True)
     theirs.update(name="", email="", updated_at=timezone.now())

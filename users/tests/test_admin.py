@@ -5,6 +5,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from rest_framework.test import APIClient
 
+from users import services
 from users.models import Notification, TokenFamily, User
 from users.tests.factories import NotificationFactory, SocialAccountFactory, UserFactory
 from users.tokens import issue_pair
@@ -303,3 +304,33 @@ def test_no_handle_is_none(staff):
         staff.post(f"{PEOPLE}{person.pk}/change/", {**form_of(staff, f"{PEOPLE}{person.pk}/change/"), "username": ""})
 
     assert set(User.objects.filter(pk__in=[first.pk, second.pk]).values_list("username", flat=True)) == {None}
+
+
+def test_an_erased_account_is_not_brought_back_by_its_page(pages, student):
+    services.anonymise_user(student)
+    url = f"/admin/users/user/{student.pk}/change/"
+
+    pages.post(url, {"is_active": "on", "role": "admin", "language": "ru", "time_zone": "Europe/Moscow"})
+
+    student.refresh_from_db()
+    assert (student.is_active, student.role, student.deactivation_reason) == (False, "student", "deleted")
+
+
+def test_whoever_is_put_to_sleep_by_their_page_does_not_wake_by_a_letter(pages, student):
+    url = f"/admin/users/user/{student.pk}/change/"
+    form = pages.get(url).context["adminform"].form
+    values = {name: form[name].value() or "" for name in form.fields if name not in {"avatar", "is_active", "groups"}}
+    for name in ("email_verified_at",):
+        values.pop(name, None)
+
+    assert pages.post(url, values).status_code == 302
+
+    student.refresh_from_db()
+    assert (student.is_active, student.deactivation_reason) == (False, "admin")
+    assert student.deactivated_at is not None
+
+
+def test_ones_own_password_is_changed_where_the_old_one_is_asked_for(staff, admin):
+    answer = staff.get(f"/admin/users/user/{admin.pk}/password/")
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/password_change/")

@@ -356,3 +356,13 @@ def test_all_that_is_wrong_is_named_at_once(api, db, body, wrong):
 
     assert answer.status_code == 400
     assert {error["attr"] for error in answer.json()["errors"]} == wrong
+
+
+def test_a_token_opens_no_other_account_of_attempts(api, sign_in_as, monkeypatch):
+    """Each person that an address has registered would have a number of their own to register."""
+    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", {"anon": None, "user": None, "register": "1/hour"})
+    body = {"email": "first@test.io", "password": PASSWORD}
+    assert api.post("/api/users/", body).status_code == 201
+    signed_in = sign_in_as(User.objects.get(email="first@test.io"))
+
+    assert signed_in.post("/api/users/", {**body, "email": "second@test.io"}).status_code == 429
