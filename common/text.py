@@ -17,6 +17,9 @@ INVISIBLE = (
 _AT_THE_ENDS = "\u200b\u2060\u180e\ufeff"
 _SPACES = "".join(map(chr, [*range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029,
                             0x202F, 0x205F, 0x3000]))  # fmt: skip
+_NOTHING = dict.fromkeys(map(ord, INVISIBLE))
+# Signs that keyboards and word processors write for one another.
+_SIGNS = dict.fromkeys(map(ord, "\u2010\u2011"), "-") | dict.fromkeys(map(ord, "\u2018\u2019\u02bc"), "'")
 _STRIPPED = _SPACES + _AT_THE_ENDS
 _UNSEEN = _SPACES + INVISIBLE
 
@@ -42,10 +45,16 @@ def trimmed(text: str) -> str:
     return text if text.strip(_UNSEEN) else ""
 
 
+def visible(text: str) -> str:
+    """Without what nobody sees: marks of direction, joiners, soft hyphens. For comparisons alone: within a word some of
+    them mean something to its readers."""
+    return text if text.isascii() else text.translate(_NOTHING)
+
+
 def folded(text: str, *, keep_yo: bool = False) -> str:
     """For comparisons: in lower case, ё as е (unless it is kept), runs of spaces as one, letters of compatibility as
     the plain ones."""
-    small = plain(text).casefold()
+    small = visible(plain(text)).translate(_SIGNS).casefold()
     return " ".join((small if keep_yo else small.replace("ё", "е")).split())
 
 

@@ -14,7 +14,7 @@ import snowballstemmer
 from django.db import models
 from django.db.models.lookups import Lookup
 
-from common.text import plain
+from common.text import plain, visible
 
 WORD = re.compile(r"[^\W_]+(?:[+#]+)?")
 MAX_WORD = 40
@@ -37,7 +37,7 @@ def stem(word: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words in the one spelling that is compared: "Ёлки & PYTHON" → ["елки", "python"]."""
-    spelt = plain(text).lower().replace("ё", "е")
+    spelt = visible(plain(text)).lower().replace("ё", "е")
     return [word[:MAX_WORD] for word in WORD.findall(spelt)]
 
 

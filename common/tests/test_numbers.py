@@ -39,3 +39,8 @@ def test_a_number(written, number):
 def test_no_number(written):
     with pytest.raises(InvalidOperation):
         Decimal(read_number(written))
+
+
+@pytest.mark.parametrize("text", ["8\u200e", "\u200e8", "8\u202c", "\u20668\u2069"])
+def test_marks_of_direction_are_no_part_of_a_number(text):
+    assert read_number(text) == "8"

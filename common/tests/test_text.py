@@ -62,3 +62,16 @@ def test_a_long_text_is_refused_before_anything_looks_at_it():
 
 def test_length_is_that_of_the_normal_form():
     assert CharField(max_length=3).run_validation(unicodedata.normalize("NFD", "ếếế")) == "ếếế"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Сириус\u200e", "\u200fСириус", "Си\u00adриус", "Сири\u200dус", "Сириус\ufe0f", "\u2066Сириус\u2069", "СИРИУС"],
+)
+def test_what_nobody_sees_makes_no_difference(text):
+    assert folded(text) == folded("Сириус")
+
+
+def test_signs_that_are_written_for_one_another_are_the_same():
+    assert folded("Санкт\u2011Петербург") == folded("Санкт-Петербург")
+    assert folded("д\u2019Артаньян") == folded("д'Артаньян")
