@@ -26,7 +26,7 @@ MAX_DESCRIBED = 300_000
 MAX_SPELLINGS = 250
 SPELLING_LENGTHS = range(3, 25)
 # So many courses follow a change of a name at once, the others soon after.
-AT_ONCE = 30
+AT_ONCE = 5
 BATCH = 500
 
 

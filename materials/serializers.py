@@ -432,6 +432,8 @@ class CourseCardSerializer(ContentSerializer):
     @extend_schema_field(int)
     def get_duration_seconds(self, course: Course) -> int:
         """Of all its lessons."""
+        if hasattr(course, "total_duration"):  # a card does not have all of them at hand
+            return int(course.total_duration)
         return sum(lesson.duration_seconds for lesson in course.outline)
 
     @extend_schema_field(bool)

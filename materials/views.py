@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import transaction
-from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, Greatest, Left
 from django.http import HttpResponseBase
 from django.utils import timezone
@@ -244,6 +244,9 @@ def with_outline(courses: QuerySet[Course], user: Viewer) -> QuerySet[Course]:
     of_course = Lesson.objects.filter(course=OuterRef("course")).order_by("order", "id")
     shown = Q(course__lesson_count__lte=LESSONS_ON_A_CARD) | Q(pk__in=of_course.values("pk")[:LESSONS_ON_A_CARD])
     lessons = Lesson.objects.for_viewer(user).filter(shown).only(*OUTLINE_FIELDS).order_by("order", "id")
+    durations = Lesson.objects.filter(course=OuterRef("pk")).order_by().values("course")
+    durations = durations.annotate(total=Sum("duration_seconds")).values("total")
+    courses = courses.annotate(total_duration=Coalesce(Subquery(durations), 0))
     return courses.prefetch_related(Prefetch("lessons", lessons, to_attr="outline"))
 
 
