@@ -25,6 +25,13 @@ MAX_WIDTH, MAX_HEIGHT = 1280, 1920
 # What a picture that can only be unpacked in one piece may take.
 MAX_WHOLE_BYTES = 40_000_000
 
+# Of a picture that is 25 megapixels large, and of any shape that a camera or a program makes.
+MAX_SIDE = 20_000
+# Progressive JPEGs have about ten.
+MAX_SCANS = 40
+START_OF_SCAN = 0xDA
+ALONE = {0x01, *range(0xD0, 0xDA)}  # markers without a length
+
 KINDS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 SAVED_AS: dict[str, dict[str, Any]] = {"JPEG": {"Q": 85}, "PNG": {"compression": 6}, "WEBP": {"Q": 85}}
 
@@ -78,13 +85,48 @@ def _of_jpeg_or_png(data: bytes, kind: str) -> tuple[int, float]:
     """Pixels, and bytes that have to be unpacked in one piece, by the header."""
     picture: Any = Image.open(io.BytesIO(data), formats=[kind, "MPO"] if kind == "JPEG" else [kind])
     pixels = picture.width * picture.height
+    if max(picture.size) > MAX_SIDE:
+        raise ValidationError(TOO_MANY_PIXELS, "too_many_pixels")  # each row, or column, costs for itself
     if kind == "JPEG":
-        if not picture.info.get("progressive"):
+        scans = _scans_of_jpeg(data)
+        if scans > MAX_SCANS:
+            raise ValidationError(IN_ONE_PIECE, "too_many_pixels")
+        if scans < 2 and not picture.info.get("progressive"):
             return pixels, 0
         factors = [(across, down) for _name, across, down, _table in picture.layer]
         largest = max(across for across, _down in factors) * max(down for _across, down in factors)
         return pixels, pixels * 2 * sum(across * down for across, down in factors) / largest
     return pixels, pixels * (8 if "16" in picture.mode else 4) if picture.info.get("interlace") else 0
+
+
+def _scans_of_jpeg(data: bytes) -> int:
+    """How often the whole picture is gone through, which a few bytes each ask for. Segments are passed over by their
+    lengths, since a thumbnail among them is a picture of its own."""
+    scans, position = 0, 2
+    while 0 <= position < len(data) - 3:
+        marker = data[position + 1]
+        if data[position] != 0xFF or marker == 0xD9:
+            break
+        if marker == 0xFF:  # padding
+            position += 1
+            continue
+        length = 0 if marker in ALONE else int.from_bytes(data[position + 2 : position + 4], "big")
+        position += 2 + length
+        if marker == START_OF_SCAN:
+            scans += 1
+            if scans > MAX_SCANS:
+                break
+            position = _end_of_scan(data, position)
+    return scans
+
+
+def _end_of_scan(data: bytes, position: int) -> int:
+    """Where the next marker stands: within a scan 0xFF is followed by zero, or restarts it."""
+    while (position := data.find(b"\xff", position)) >= 0 and position + 1 < len(data):
+        if data[position + 1] != 0 and not 0xD0 <= data[position + 1] <= 0xD7:
+            return position
+        position += 2
+    return -1
 
 
 def _pixels_of_png(data: bytes) -> int:

@@ -351,3 +351,22 @@ def test_what_can_only_be_unpacked_in_one_piece_is_smaller(client_for, make, mon
 
     assert response.json()["errors"][0]["code"] == "too_many_pixels"
     assert unpacked == []
+
+
+def test_a_picture_that_asks_to_be_gone_through_over_and_over_is_refused(client_for, student):
+    """Each empty scan of some fifty bytes costs as much as the whole picture."""
+    data = picture("JPEG", size=(400, 400), progressive=True)
+    last = data.rindex(b"\xff\xda")
+    scan, end = data[last:-2], data[-2:]
+
+    assert send(client_for("student"), data).status_code == 200
+    answer = send(client_for("student"), data[:last] + scan * 50 + end)
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "too_many_pixels")
+
+
+@pytest.mark.parametrize("size", [(20_001, 1), (1, 20_001)])
+def test_a_picture_that_is_a_line_is_refused(client_for, student, size):
+    answer = send(client_for("student"), picture("PNG", size=size))
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "too_many_pixels")
