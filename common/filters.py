@@ -206,6 +206,8 @@ class WordFilter(BaseFilterBackend):
 
     # More words add cost and no meaning. Of more than 32, PostgreSQL would compile each anew for every row.
     MAX_WORDS = 8
+    # Letters of a word that are looked for: the beginning of a longer one says enough, and each costs in a long text.
+    MAX_LETTERS = 40
     PARAMETER = "search"
     FIELD = forms.CharField(required=False, max_length=200)
 
@@ -219,7 +221,7 @@ class WordFilter(BaseFilterBackend):
             first = error.error_list[0]
             raise invalid(self.PARAMETER, first.code or "invalid", first.messages[0]) from None
         for word in list(dict.fromkeys(text.split()))[: self.MAX_WORDS]:
-            pattern = E_OR_YO.sub("[её]", re.escape(word.lower()))
+            pattern = E_OR_YO.sub("[её]", re.escape(word.lower()[: self.MAX_LETTERS]))
             occurs = [Q(**{f"{name}__iregex": pattern}) for name in names]
             queryset = queryset.filter(Q(*occurs, _connector=Q.OR))
         return queryset

@@ -218,6 +218,7 @@ if WHITENOISE_USE_FINDERS:
     warnings.filterwarnings("ignore", "No directory at", UserWarning)
 
 MAX_JSON_BYTES = 2 * 1024 * 1024
+MAX_FORM_BYTES = 512 * 1024
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
 MAX_IMAGE_PIXELS = 25_000_000
 MAX_DOCUMENT_BYTES = 20 * 1024 * 1024
