@@ -202,14 +202,20 @@ class Load:
         return statistics.quantiles(self.times[phase], n=20)[-1]
 
 
+FOLLOWED = 15
+
+
 def courses_of(teacher, number):
-    """Each with a lesson, and followed by the same person: every first change of one is announced at once."""
+    """Each with a lesson, and followed by a person: every first change of one is announced at once. Nobody follows more
+    than are told of by letter within an hour."""
     courses = Course.objects.bulk_create(
         Course(owner=teacher, title=f"Course {number}", status=Course.Status.PUBLISHED) for number in range(number)
     )
     Lesson.objects.bulk_create(Lesson(course=course, owner=teacher, title="Lesson", order=1) for course in courses)
-    reader = UserFactory()
-    Subscription.objects.bulk_create(Subscription(user=reader, course=course) for course in courses)
+    readers = UserFactory.create_batch(number // FOLLOWED + 1)
+    Subscription.objects.bulk_create(
+        Subscription(user=readers[place // FOLLOWED], course=course) for place, course in enumerate(courses)
+    )
 
 
 def sweep_every_second():
